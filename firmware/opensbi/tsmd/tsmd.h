@@ -1,0 +1,202 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * TSM-driver: runs a TSM beside the host OS, both in HS-mode, each in its own
+ * supervisor domain (CoVE deployment model 1).
+ */
+#ifndef TSMD_H
+#define TSMD_H
+
+/*
+ * Before OpenSBI v1.7 an imported global may become a dynamic relocation
+ * that fw_base.S does not apply; hidden symbols are resolved at link time.
+ */
+#pragma GCC visibility push(hidden)
+
+#include <sbi/riscv_asm.h>
+#include <sbi/riscv_barrier.h>
+#include <sbi/riscv_encoding.h>
+#include <sbi/riscv_locks.h>
+#include <sbi/sbi_console.h>
+#include <sbi/sbi_domain.h>
+#include <sbi/sbi_ecall.h>
+#include <sbi/sbi_ecall_interface.h>
+#include <sbi/sbi_error.h>
+#include <sbi/sbi_hart.h>
+#include <sbi/sbi_hsm.h>
+#include <sbi/sbi_ipi.h>
+#include <sbi/sbi_scratch.h>
+#include <sbi/sbi_string.h>
+#include <sbi/sbi_trap.h>
+#include <sbi/sbi_version.h>
+
+#include "teecall.h"
+#include "tsmd_csrs.h"
+#include "tsmd_ranges.h"
+
+#define TSMD_MAX_PMP	16
+
+enum tsmd_state {
+	/** No TSM was declared, or it was declared wrongly */
+	TSMD_ABSENT = 0,
+	/** Declared and loaded, has not said READY */
+	TSMD_LOADED,
+	/** COVH calls go to it */
+	TSMD_READY,
+	/** It crashed or gave up; every call fails */
+	TSMD_DEAD,
+};
+
+/** What the device tree says of the TSM domain */
+struct tsmd_domain {
+	enum tsmd_state state;
+	u32 sdid;
+	/** Address the TSM is entered at: to boot, and from READY for calls */
+	unsigned long entry;
+	struct tsmd_range tsm;
+	struct tsmd_range pool;
+	/** Shared with the TSM, in the last page of its region */
+	struct tsm_boot_info *info;
+	/** Domain of the host: the one of the boot hart */
+	const struct sbi_domain *host;
+};
+
+/** Host values of the switched CSRs; written on TEECALL, read on TEERET */
+struct tsmd_csrs {
+#define TSMD_FIELD(name, number, value)	unsigned long name;
+	TSMD_CSRS_ALL(TSMD_FIELD)
+#undef TSMD_FIELD
+};
+
+/** State of one hart; only that hart writes it, except `pmp_loaded` readers */
+struct tsmd_hart {
+	/** The TSM is current on this hart */
+	bool in_tsm;
+	/** SSE was unmasked when the TSM was entered */
+	bool sse_masked_here;
+	/** The last call ended in RET_INTERRUPTED; its arguments are in host */
+	bool interrupted;
+	/** The hart has the H extension / Sstc */
+	bool has_h;
+	bool has_sstc;
+	/** `boot` below is valid */
+	bool seen;
+	u32 index;
+	/** Generation of the isolation image that the PMP holds */
+	unsigned long pmp_loaded;
+	/** pmpcfg0 and pmpcfg2 of that image for either side */
+	unsigned long cfg_host[2];
+	unsigned long cfg_tsm[2];
+	/** EID and FID of the call under way, for the event ring */
+	unsigned long eid;
+	unsigned long fid;
+	/** What OpenSBI set up before the host could change it */
+	struct {
+		unsigned long medeleg;
+		unsigned long mideleg;
+		unsigned long menvcfg;
+	} boot;
+	struct tsmd_csrs csrs;
+	/** Frame that resumes the host */
+	struct sbi_trap_context host;
+	/** Frame that enters the TSM; all but a0-a7, t0, tp stay zero */
+	struct sbi_trap_context tsm;
+};
+
+extern struct tsmd_domain tsmd;
+extern struct tsmd_hart tsmd_harts[COVE_MAX_HARTS];
+extern struct tee_ring tsmd_rings[COVE_MAX_HARTS];
+
+/* tsmd_domain.c */
+
+/** State of the calling hart */
+struct tsmd_hart *tsmd_this_hart(void);
+
+/** Hart index of the calling hart, or a value >= COVE_MAX_HARTS */
+u32 tsmd_this_index(void);
+
+/** Append an event to the ring of the calling hart */
+void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
+		unsigned long value, unsigned long aux);
+
+/** Mark the TSM dead on all harts and say why on the console */
+void tsmd_kill(struct tsmd_hart *hart, const char *why);
+
+/* tsmd_boot.c */
+
+/**
+ * Look for a TSM domain, the first time it is called. OpenSBI registers its
+ * SBI extensions in no particular order, so each of the driver's asks.
+ */
+bool tsmd_boot_init(void);
+
+/* tsmd_fdt.c */
+
+/**
+ * Read the TSM domain, its memory and the pool from the device tree.
+ *
+ * @return 0, SBI_ENOENT if none is declared, other SBI_E* if it is wrong
+ */
+int tsmd_fdt_parse(struct tsmd_domain *domain);
+
+/* tsmd_pmp.c */
+
+/** Lay out the PMP for the host's regions, the TSM and @p set */
+int tsmd_pmp_init(void);
+
+/** Entries that confidential ranges may use in all */
+unsigned int tsmd_pmp_capacity(void);
+
+/** Publish a new image for @p set; the caller holds the memory lock */
+void tsmd_pmp_publish(const struct tsmd_ranges *set);
+
+/** Load the newest image into this hart's PMP if it is not there yet */
+void tsmd_pmp_refresh(struct tsmd_hart *hart);
+
+/** Wait until every running hart of the host has loaded the newest image */
+void tsmd_pmp_sync(struct tsmd_hart *hart);
+
+/** Give this hart the permissions @p cfg: its cfg_host or its cfg_tsm */
+void tsmd_pmp_select(const struct tsmd_hart *hart, const unsigned long *cfg);
+
+/* tsmd_memory.c */
+
+int tsmd_memory_init(void);
+int tsmd_memory_assign(struct tsmd_hart *hart, unsigned long base,
+		       unsigned long pages);
+int tsmd_memory_release(struct tsmd_hart *hart, unsigned long base,
+			unsigned long pages);
+unsigned long tsmd_memory_info(unsigned long kind, unsigned long *value);
+
+/** Register (or with base 0 forget) the NACL pages of a hart */
+int tsmd_memory_set_nacl(struct tsmd_hart *hart, unsigned long base);
+
+/* tsmd_switch.c */
+
+/** Save the host of @p regs and return the frame that enters the TSM */
+struct sbi_trap_context *tsmd_enter(struct tsmd_hart *hart,
+				    const struct sbi_trap_regs *regs);
+
+/** Restore the host's CSRs and return the frame that resumes it */
+struct sbi_trap_context *tsmd_leave(struct tsmd_hart *hart);
+
+/* tsmd_call.c */
+
+/** A COVH or COVI call of the host */
+struct sbi_trap_context *tsmd_teecall(struct tsmd_hart *hart,
+				      struct sbi_trap_context *tcntx);
+
+/** An SBI call of the TSM */
+struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
+				       struct sbi_trap_context *tcntx);
+
+/** The TSM itself trapped: it is dead, its caller gets FAILED */
+struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
+					struct sbi_trap_context *tcntx);
+
+/* tsmd_enter.S */
+
+/** Load all registers from @p regs and mret */
+void __attribute__((noreturn)) tsmd_mret(const struct sbi_trap_regs *regs);
+
+#endif

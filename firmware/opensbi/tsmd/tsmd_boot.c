@@ -1,0 +1,143 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * From cold boot to a READY TSM: find the domain, enter the TSM once before
+ * the host starts, and give every starting hart the isolation image.
+ */
+
+#include "tsmd.h"
+
+static void init_rings(void)
+{
+	u32 i;
+
+	for (i = 0; i < COVE_MAX_HARTS; i++) {
+		tsmd_harts[i].index = i;
+		tsmd_rings[i].version = TEECALL_ABI_VERSION;
+		tsmd_rings[i].capacity = TEE_RING_EVENTS;
+		tsmd_rings[i].magic = COVE_RING_MAGIC;
+	}
+}
+
+static void find_domain(void)
+{
+	int rc = tsmd_fdt_parse(&tsmd);
+
+	if (rc == SBI_ENOENT)
+		return;
+	if (!rc) {
+		tsmd.host = sbi_domain_thishart_ptr();
+		rc = tsmd_pmp_init();
+	}
+	if (!rc)
+		rc = tsmd_memory_init();
+	if (rc) {
+		sbi_printf("tsmd: TSM domain refused (error %d)\n", rc);
+		return;
+	}
+
+	init_rings();
+	tsmd.state = TSMD_LOADED;
+	sbi_printf("tsmd: TSM domain: SDID %u, image 0x%lx-0x%lx, "
+		   "pool 0x%lx-0x%lx\n", tsmd.sdid,
+		   tsmd.tsm.start, tsmd.tsm.end - 1,
+		   tsmd.pool.start, tsmd.pool.end - 1);
+}
+
+bool tsmd_boot_init(void)
+{
+	static bool done;
+
+	if (!done)
+		find_domain();
+	done = true;
+	return tsmd.state != TSMD_ABSENT;
+}
+
+/** Note what OpenSBI set up on this hart, before the host changes it */
+static void note_hart(struct tsmd_hart *hart)
+{
+	struct sbi_scratch *scratch = sbi_scratch_thishart_ptr();
+
+	if (hart->seen)
+		return;
+	hart->has_h = misa_extension('H');
+	hart->has_sstc = sbi_hart_has_extension(scratch, SBI_HART_EXT_SSTC);
+	hart->boot.medeleg = csr_read(CSR_MEDELEG);
+	hart->boot.mideleg = csr_read(CSR_MIDELEG);
+	hart->boot.menvcfg = csr_read(CSR_MENVCFG);
+	hart->seen = true;
+}
+
+static void set_host_frame(struct sbi_trap_regs *regs, unsigned long arg0,
+			   unsigned long arg1, unsigned long next_addr)
+{
+	sbi_memset(regs, 0, sizeof(*regs));
+	regs->a0 = arg0;
+	regs->a1 = arg1;
+	regs->mepc = next_addr;
+	regs->mstatus = csr_read(CSR_MSTATUS);
+	regs->mstatus &= ~(MSTATUS_MPP | MSTATUS_MPIE | MSTATUS_MPV);
+	regs->mstatus |= (unsigned long)PRV_S << MSTATUS_MPP_SHIFT;
+
+	/* As sbi_hart_switch_mode() leaves them. */
+	csr_write(CSR_STVEC, next_addr);
+	csr_write(CSR_SSCRATCH, 0);
+	csr_write(CSR_SIE, 0);
+	csr_write(CSR_SATP, 0);
+}
+
+/** Enter the TSM; its READY continues with the host at @p next_addr. */
+static void __attribute__((noreturn))
+boot_tsm(struct tsmd_hart *hart, unsigned long arg0, unsigned long arg1,
+	 unsigned long next_addr)
+{
+	struct sbi_trap_regs host;
+	struct sbi_trap_context *tsm;
+
+	set_host_frame(&host, arg0, arg1, next_addr);
+	tsm = tsmd_enter(hart, &host);
+	tsm->regs.a0 = hart->index;
+	tsm->regs.a1 = (unsigned long)tsmd.info;
+	tsm->regs.a7 = COVE_EID_TSMD;
+	tsmd_event(hart, TEE_EVENT_TSM_BOOT, 0, tsmd.entry, 0);
+	tsmd_mret(&tsm->regs);
+}
+
+void __attribute__((noreturn))
+__real_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
+			    unsigned long next_addr, unsigned long next_mode,
+			    bool next_virt);
+void __attribute__((noreturn))
+__wrap_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
+			    unsigned long next_addr, unsigned long next_mode,
+			    bool next_virt);
+
+/**
+ * Every hart leaves M-mode here when it boots, starts or resumes, after
+ * OpenSBI has programmed its own regions into the PMP.
+ */
+void __attribute__((noreturn))
+__wrap_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
+			    unsigned long next_addr, unsigned long next_mode,
+			    bool next_virt)
+{
+	struct tsmd_hart *hart;
+
+	if (tsmd.state != TSMD_ABSENT &&
+	    sbi_domain_thishart_ptr() == tsmd.host) {
+		hart = tsmd_this_hart();
+		note_hart(hart);
+		/*
+		 * OpenSBI overwrote the PMP on its way here, whatever this
+		 * hart had loaded before. Pairs with tsmd_pmp_sync(), which
+		 * looks at the hart's state after publishing.
+		 */
+		hart->pmp_loaded = 0;
+		smp_mb();
+		tsmd_pmp_refresh(hart);
+		if (tsmd.state == TSMD_LOADED && next_mode == PRV_S)
+			boot_tsm(hart, arg0, arg1, next_addr);
+	}
+	__real_sbi_hart_switch_mode(arg0, arg1, next_addr, next_mode, next_virt);
+}

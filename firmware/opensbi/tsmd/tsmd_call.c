@@ -1,0 +1,195 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * TEECALL and TEERET: calls of the host to the TSM, calls of the TSM to
+ * M-mode. Who may call what follows from the domain that is current on the
+ * hart, never from an argument.
+ */
+
+#include "tsmd.h"
+
+#define ECALL_SIZE	4
+
+static struct sbi_trap_context *answer(struct sbi_trap_context *tcntx,
+				       unsigned long error, unsigned long value)
+{
+	tcntx->regs.a0 = error;
+	tcntx->regs.a1 = value;
+	tcntx->regs.mepc += ECALL_SIZE;
+	return tcntx;
+}
+
+/** @return 0 if a6 names the TSM domain and it can take calls, else an error */
+static long check_target(unsigned long a6)
+{
+	unsigned long sdid = (a6 >> COVE_A6_SDID_SHIFT) & COVE_A6_SDID_MASK;
+
+	if (a6 >> 32 || sdid != tsmd.sdid)
+		return SBI_ERR_NOT_SUPPORTED;
+	if (tsmd.state == TSMD_DEAD)
+		return SBI_ERR_FAILED;
+	return tsmd.state == TSMD_READY ? 0 : SBI_ERR_NOT_SUPPORTED;
+}
+
+static bool same_call(const struct sbi_trap_regs *a,
+		      const struct sbi_trap_regs *b)
+{
+	return a->a0 == b->a0 && a->a1 == b->a1 && a->a2 == b->a2 &&
+	       a->a3 == b->a3 && a->a4 == b->a4 && a->a5 == b->a5 &&
+	       a->a6 == b->a6 && a->a7 == b->a7;
+}
+
+struct sbi_trap_context *tsmd_teecall(struct tsmd_hart *hart,
+				      struct sbi_trap_context *tcntx)
+{
+	const struct sbi_trap_regs *regs = &tcntx->regs;
+	struct sbi_trap_context *next;
+	long rc = check_target(regs->a6);
+
+	if (rc)
+		return answer(tcntx, rc, 0);
+
+	/*
+	 * After an interruption the host executes the same ECALL again. Any
+	 * other call means that the host gave the interrupted one up; the TSM
+	 * undoes it when it sees no resume mark.
+	 */
+	hart->interrupted = hart->interrupted &&
+			    same_call(regs, &hart->host.regs);
+	hart->eid = regs->a7;
+	hart->fid = regs->a6;
+	next = tsmd_enter(hart, regs);
+	tsmd_event(hart, hart->interrupted ? TEE_EVENT_TEERESUME :
+					     TEE_EVENT_TEECALL,
+		   0, 0, hart->host.regs.mepc);
+	hart->interrupted = false;
+	return next;
+}
+
+static struct sbi_trap_context *ret(struct tsmd_hart *hart,
+				    const struct sbi_trap_regs *tsm)
+{
+	bool cause = tsm->a4 & COVE_RET_CAUSE_VALID;
+	unsigned long scause = tsm->a2, stval = tsm->a3;
+
+	hart->host.regs.a0 = tsm->a0;
+	hart->host.regs.a1 = tsm->a1;
+	hart->host.regs.mepc += ECALL_SIZE;
+	tsmd_event(hart, TEE_EVENT_TEERET, tsm->a0, tsm->a1,
+		   cause ? scause : 0);
+
+	if (cause) {
+		/* tsmd_leave() writes the host's CSRs from here. */
+		hart->csrs.scause = scause;
+		hart->csrs.stval = stval;
+	}
+	return tsmd_leave(hart);
+}
+
+static struct sbi_trap_context *ret_interrupted(struct tsmd_hart *hart)
+{
+	/* The host's frame still points at its ECALL with its arguments. */
+	hart->interrupted = true;
+	tsmd_event(hart, TEE_EVENT_TEERET_INTERRUPTED, 0, 0, 0);
+	return tsmd_leave(hart);
+}
+
+static struct sbi_trap_context *ready(struct tsmd_hart *hart,
+				      struct sbi_trap_context *tcntx)
+{
+	unsigned long entry = tcntx->regs.a0;
+
+	if (tsmd.state != TSMD_LOADED)
+		return answer(tcntx, COVE_ERR_DENIED, 0);
+	if (entry < tsmd.tsm.start || entry >= tsmd.tsm.end ||
+	    tcntx->regs.a1 != TEECALL_ABI_VERSION) {
+		tsmd_kill(hart, "READY with a wrong entry or ABI version");
+	} else {
+		tsmd.entry = entry;
+		tsmd.state = TSMD_READY;
+		sbi_printf("tsmd: TSM domain ready: SDID %u, entry 0x%lx\n",
+			   tsmd.sdid, entry);
+	}
+	tsmd_event(hart, TEE_EVENT_TSM_READY, 0, entry, 0);
+	return tsmd_leave(hart);
+}
+
+/** The call under way ends with FAILED; before READY the host just starts. */
+static struct sbi_trap_context *give_up(struct tsmd_hart *hart, bool booting)
+{
+	if (!booting) {
+		hart->host.regs.a0 = SBI_ERR_FAILED;
+		hart->host.regs.a1 = 0;
+		hart->host.regs.mepc += ECALL_SIZE;
+		tsmd_event(hart, TEE_EVENT_TEERET, SBI_ERR_FAILED, 0, 0);
+	}
+	return tsmd_leave(hart);
+}
+
+static struct sbi_trap_context *panic(struct tsmd_hart *hart,
+				      const struct sbi_trap_regs *tsm)
+{
+	unsigned long at = tsm->a0, length = tsm->a1;
+	bool booting = tsmd.state == TSMD_LOADED;
+	char text[96];
+
+	tsmd_event(hart, TEE_EVENT_TSM_PANIC, 0, at, length);
+	if (length > sizeof(text) - 1)
+		length = sizeof(text) - 1;
+	/* Only from the TSM's own region: M-mode lends its eyes to nobody. */
+	if (at < tsmd.tsm.start || at >= tsmd.tsm.end ||
+	    tsmd.tsm.end - at < length)
+		length = 0;
+	sbi_memcpy(text, (const void *)at, length);
+	text[length] = '\0';
+	sbi_printf("tsmd: TSM panic: %s\n", text);
+	tsmd_kill(hart, "panic");
+	return give_up(hart, booting);
+}
+
+struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
+				       struct sbi_trap_context *tcntx)
+{
+	const struct sbi_trap_regs *regs = &tcntx->regs;
+	unsigned long value = 0;
+	long rc;
+
+	if (regs->a7 != COVE_EID_TSMD)
+		return answer(tcntx, SBI_ERR_NOT_SUPPORTED, 0);
+
+	switch (regs->a6) {
+	case COVE_TSMD_RET:
+		return ret(hart, regs);
+	case COVE_TSMD_RET_INTERRUPTED:
+		return ret_interrupted(hart);
+	case COVE_TSMD_READY:
+		return ready(hart, tcntx);
+	case COVE_TSMD_PANIC:
+		return panic(hart, regs);
+	case COVE_TSMD_ASSIGN:
+		rc = tsmd_memory_assign(hart, regs->a0, regs->a1);
+		return answer(tcntx, rc, 0);
+	case COVE_TSMD_RELEASE:
+		rc = tsmd_memory_release(hart, regs->a0, regs->a1);
+		return answer(tcntx, rc, 0);
+	case COVE_TSMD_INFO:
+		rc = tsmd_memory_info(regs->a0, &value);
+		return answer(tcntx, rc, value);
+	}
+	return answer(tcntx, SBI_ERR_NOT_SUPPORTED, 0);
+}
+
+struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
+					struct sbi_trap_context *tcntx)
+{
+	bool booting = tsmd.state == TSMD_LOADED;
+
+	tsmd_event(hart, TEE_EVENT_TSM_FAULT, tcntx->trap.tval,
+		   tcntx->trap.cause, tcntx->regs.mepc);
+	sbi_printf("tsmd: TSM fault: mcause=0x%lx mepc=0x%lx mtval=0x%lx "
+		   "ra=0x%lx sp=0x%lx\n",
+		   tcntx->trap.cause, tcntx->regs.mepc, tcntx->trap.tval,
+		   tcntx->regs.ra, tcntx->regs.sp);
+	tsmd_kill(hart, "fault");
+	return give_up(hart, booting);
+}

@@ -1,0 +1,69 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The one list of hart state that a domain switch saves and replaces beside
+ * the general registers and mepc/mstatus, which travel in the trap frame.
+ * The switch, the audit and the documentation all read it.
+ *
+ * TSMD_CSR(name, number, value the TSM finds)
+ *
+ * Not listed, because shared by design (rdsm-tsm.md 2):
+ *   sie, stimecmp  stay the host's, so that its interrupts and timer end a
+ *                  guest run; sip follows from them
+ *   sstatus        is a view of mstatus, which is in the trap frame
+ *   vsie, vsip     are views of hie, hip and hvip
+ *   hgeip, hip     are read-only or views of hvip
+ *   cycle, time, instret  keep running
+ */
+
+/* Every hart with S-mode. stvec first: a trap then has somewhere to go. */
+#define TSMD_CSRS_S(TSMD_CSR)						\
+	TSMD_CSR(stvec,		0x105,	tsmd.entry)			\
+	TSMD_CSR(scounteren,	0x106,	0)				\
+	TSMD_CSR(senvcfg,	0x10a,	0)				\
+	TSMD_CSR(sscratch,	0x140,	0)				\
+	TSMD_CSR(sepc,		0x141,	0)				\
+	TSMD_CSR(scause,	0x142,	0)				\
+	TSMD_CSR(stval,		0x143,	0)				\
+	TSMD_CSR(satp,		0x180,	0)
+
+/* Harts with the H extension; hgatp and vsatp select address spaces. */
+#define TSMD_CSRS_H(TSMD_CSR)						\
+	TSMD_CSR(hstatus,	0x600,	0)				\
+	TSMD_CSR(hedeleg,	0x602,	0)				\
+	TSMD_CSR(hideleg,	0x603,	0)				\
+	TSMD_CSR(hie,		0x604,	0)				\
+	TSMD_CSR(htimedelta,	0x605,	0)				\
+	TSMD_CSR(hcounteren,	0x606,	0)				\
+	TSMD_CSR(hgeie,		0x607,	0)				\
+	TSMD_CSR(henvcfg,	0x60a,	0)				\
+	TSMD_CSR(htval,		0x643,	0)				\
+	TSMD_CSR(hvip,		0x645,	0)				\
+	TSMD_CSR(htinst,	0x64a,	0)				\
+	TSMD_CSR(hgatp,		0x680,	0)				\
+	TSMD_CSR(vsstatus,	0x200,	0)				\
+	TSMD_CSR(vstvec,	0x205,	0)				\
+	TSMD_CSR(vsscratch,	0x240,	0)				\
+	TSMD_CSR(vsepc,		0x241,	0)				\
+	TSMD_CSR(vscause,	0x242,	0)				\
+	TSMD_CSR(vstval,	0x243,	0)				\
+	TSMD_CSR(vsatp,		0x280,	0)
+
+/* Harts with H and Sstc */
+#define TSMD_CSRS_VSTC(TSMD_CSR)					\
+	TSMD_CSR(vstimecmp,	0x24d,	0)
+
+/*
+ * M-mode's own settings that the host can change through FWFT: the TSM gets
+ * what OpenSBI chose at boot.
+ */
+#define TSMD_CSRS_M(TSMD_CSR)						\
+	TSMD_CSR(medeleg,	0x302,	hart->boot.medeleg)		\
+	TSMD_CSR(mideleg,	0x303,	hart->boot.mideleg)		\
+	TSMD_CSR(menvcfg,	0x30a,	hart->boot.menvcfg)
+
+#define TSMD_CSRS_ALL(TSMD_CSR)						\
+	TSMD_CSRS_S(TSMD_CSR)						\
+	TSMD_CSRS_H(TSMD_CSR)						\
+	TSMD_CSRS_VSTC(TSMD_CSR)					\
+	TSMD_CSRS_M(TSMD_CSR)
