@@ -82,6 +82,7 @@ struct tsmd_hart {
 	/** `boot` below is valid */
 	bool seen;
 	u32 index;
+	u32 id;
 	/** Generation of the isolation image that the PMP holds */
 	unsigned long pmp_loaded;
 	/** pmpcfg0 and pmpcfg2 of that image for either side */
@@ -109,11 +110,21 @@ extern struct tee_ring tsmd_rings[COVE_MAX_HARTS];
 
 /* tsmd_domain.c */
 
-/** State of the calling hart */
-struct tsmd_hart *tsmd_this_hart(void);
+/** Where a hart's scratch space holds the pointer to its tsmd_harts[] entry */
+extern unsigned long tsmd_hart_offset;
 
-/** Hart index of the calling hart, or a value >= COVE_MAX_HARTS */
-u32 tsmd_this_index(void);
+/**
+ * State of the calling hart. By scratch space: OpenSBI's way from a hart id
+ * to an index is a search, too slow for every trap.
+ */
+static inline struct tsmd_hart *tsmd_this_hart(void)
+{
+	return *(struct tsmd_hart **)sbi_scratch_offset_ptr(
+		sbi_scratch_thishart_ptr(), tsmd_hart_offset);
+}
+
+/** Set up harts and rings; @return 0 or SBI_E* */
+int tsmd_domain_init(void);
 
 /** Append an event to the ring of the calling hart */
 void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,

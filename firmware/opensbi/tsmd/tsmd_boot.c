@@ -7,18 +7,6 @@
 
 #include "tsmd.h"
 
-static void init_rings(void)
-{
-	u32 i;
-
-	for (i = 0; i < COVE_MAX_HARTS; i++) {
-		tsmd_harts[i].index = i;
-		tsmd_rings[i].version = TEECALL_ABI_VERSION;
-		tsmd_rings[i].capacity = TEE_RING_EVENTS;
-		tsmd_rings[i].magic = COVE_RING_MAGIC;
-	}
-}
-
 static void find_domain(void)
 {
 	int rc = tsmd_fdt_parse(&tsmd);
@@ -31,12 +19,13 @@ static void find_domain(void)
 	}
 	if (!rc)
 		rc = tsmd_memory_init();
+	if (!rc)
+		rc = tsmd_domain_init();
 	if (rc) {
 		sbi_printf("tsmd: TSM domain refused (error %d)\n", rc);
 		return;
 	}
 
-	init_rings();
 	tsmd.state = TSMD_LOADED;
 	sbi_printf("tsmd: TSM domain: SDID %u, image 0x%lx-0x%lx, "
 		   "pool 0x%lx-0x%lx\n", tsmd.sdid,

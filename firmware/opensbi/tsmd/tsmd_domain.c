@@ -12,14 +12,30 @@ struct tsmd_hart tsmd_harts[COVE_MAX_HARTS];
 /** Crossings as M-mode saw them, one ring a hart; the harness reads them */
 struct tee_ring tsmd_rings[COVE_MAX_HARTS];
 
-u32 tsmd_this_index(void)
-{
-	return sbi_hartid_to_hartindex(current_hartid());
-}
+unsigned long tsmd_hart_offset;
 
-struct tsmd_hart *tsmd_this_hart(void)
+int tsmd_domain_init(void)
 {
-	return &tsmd_harts[tsmd_this_index()];
+	struct sbi_scratch *scratch;
+	u32 i;
+
+	tsmd_hart_offset = sbi_scratch_alloc_offset(sizeof(struct tsmd_hart *));
+	if (!tsmd_hart_offset)
+		return SBI_ENOMEM;
+
+	for (i = 0; i < COVE_MAX_HARTS; i++) {
+		tsmd_harts[i].index = i;
+		tsmd_rings[i].version = TEECALL_ABI_VERSION;
+		tsmd_rings[i].capacity = TEE_RING_EVENTS;
+		tsmd_rings[i].magic = COVE_RING_MAGIC;
+		scratch = sbi_hartindex_to_scratch(i);
+		if (!scratch)
+			continue;
+		tsmd_harts[i].id = sbi_hartindex_to_hartid(i);
+		*(struct tsmd_hart **)sbi_scratch_offset_ptr(scratch,
+			tsmd_hart_offset) = &tsmd_harts[i];
+	}
+	return 0;
 }
 
 void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
@@ -32,7 +48,7 @@ void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
 	e->instret = csr_read(CSR_MINSTRET);
 	e->kind = kind;
 	e->sdid = hart->in_tsm ? tsmd.sdid : 0;
-	e->hart = sbi_hartindex_to_hartid(hart->index);
+	e->hart = hart->id;
 	e->eid = hart->eid;
 	e->fid = hart->fid;
 	e->error = error;
@@ -48,5 +64,5 @@ void tsmd_kill(struct tsmd_hart *hart, const char *why)
 {
 	tsmd.state = TSMD_DEAD;
 	sbi_printf("tsmd: TSM domain dead: SDID %u, hart %u: %s\n", tsmd.sdid,
-		   sbi_hartindex_to_hartid(hart->index), why);
+		   hart->id, why);
 }
