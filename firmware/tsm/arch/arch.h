@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * All that the TSM's logic knows of the machine. arch/ implements it for the
+ * hart, tests/fake.c for the workstation.
+ */
+#ifndef TSM_ARCH_H
+#define TSM_ARCH_H
+
+#include "abi/teecall.h"
+#include "lib/lib.h"
+
+#ifdef TSM_WORKSTATION
+void *phys_to_virt(u64 pa);
+#else
+/** The TSM runs with satp = 0: physical addresses are pointers. */
+static inline void *phys_to_virt(u64 pa)
+{
+	return (void *)pa;
+}
+#endif
+
+/** Index of this hart, 0 to hart_count - 1 */
+unsigned int arch_hart(void);
+
+u64 arch_time(void);
+u64 arch_instret(void);
+
+/** An interrupt that the host has enabled waits on this hart */
+bool arch_interrupt_pending(void);
+
+/** First physical address behind the TSM's image */
+u64 arch_image_end(void);
+
+/**
+ * Look for what the TSM needs of the hart.
+ *
+ * @return NULL, or the name of what is missing
+ */
+const char *arch_probe(void);
+
+/*
+ * The private extension TSM -> M-mode (rdsm-tsm.md section 1).
+ */
+
+/** Make host memory confidential on all harts; @return COVE_ error */
+s64 tsmd_assign(u64 base, u64 pages);
+
+/** Give scrubbed memory back to the host; @return COVE_ error */
+s64 tsmd_release(u64 base, u64 pages);
+
+void __attribute__((noreturn)) tsmd_ready(u64 version);
+void __attribute__((noreturn)) tsmd_panic(const char *text, size_t length);
+
+/** What the host gets for its call */
+struct answer {
+	/** The hart goes back to the host before the call is done */
+	bool interrupted;
+	/** scause and stval are to be written */
+	bool cause_valid;
+	s64 error;
+	u64 value;
+	u64 scause;
+	u64 stval;
+};
+
+void __attribute__((noreturn)) tsmd_ret(const struct answer *answer);
+void __attribute__((noreturn)) tsmd_ret_interrupted(void);
+
+/**
+ * Everything of a vCPU that lives in the hart while it runs. Its start is laid
+ * out for guest.S.
+ */
+struct guest_context {
+	/** x1 to x31; gpr[0] is not used */
+	u64 gpr[32];
+	u64 sepc;
+	/** Where the TSM goes on after the guest's trap */
+	u64 tsm_sp;
+	u64 tsm_tp;
+
+	/** The guest runs in VS, not VU */
+	u64 supervisor;
+	/** Of the last trap, read only once */
+	u64 scause;
+	u64 stval;
+	u64 htval;
+	u64 htinst;
+
+	u64 vsstatus;
+	u64 vsie;
+	u64 vstvec;
+	u64 vsscratch;
+	u64 vsepc;
+	u64 vscause;
+	u64 vstval;
+	u64 vsatp;
+	u64 vstimecmp;
+	/** Only VSSIP: the guest's own software interrupt */
+	u64 hvip;
+	/** Govern VU while V = 1, so they are the guest's */
+	u64 scounteren;
+	u64 senvcfg;
+
+	/** f0 to f31 and fcsr */
+	u64 fp[33];
+};
+
+/** The TVM as the hart sees it */
+struct guest_space {
+	/** Physical address of the G-stage root, 16 KiB */
+	u64 root;
+	/** Never 0 */
+	u16 vmid;
+	u64 timedelta;
+};
+
+/** A vCPU that was never run: VS-mode, satp = 0, all registers but these 0 */
+void arch_guest_init(struct guest_context *guest, u64 pc, u64 a0, u64 a1);
+
+/** Put the TVM's address space, counters and FP registers on this hart */
+void arch_guest_load(const struct guest_context *guest,
+		     const struct guest_space *space);
+
+/** Forget all translations of this VMID on this hart; hgatp must hold it */
+void arch_guest_fence(u16 vmid);
+
+/** Run the vCPU until it traps */
+void arch_guest_enter(struct guest_context *guest);
+
+/** Take FP registers and address space off this hart */
+void arch_guest_put(struct guest_context *guest);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The last instructions before a guest runs and the first after its trap. */
+#include "csr.h"
+
+	/* Do op for all registers of the guest but sp, tp and a0 on base. */
+	.macro	guest_gprs op, base
+	.irp	n, 1, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, \
+		21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	\op	x\n, GUEST_GPR(\n)(\base)
+	.endr
+	.endm
+
+	/* The registers that a C caller expects back, in a frame on the stack. */
+	.macro	callee_saved op
+	\op	ra, 0(sp)
+	\op	gp, 8(sp)
+	\op	s0, 16(sp)
+	\op	s1, 24(sp)
+	\op	s2, 32(sp)
+	\op	s3, 40(sp)
+	\op	s4, 48(sp)
+	\op	s5, 56(sp)
+	\op	s6, 64(sp)
+	\op	s7, 72(sp)
+	\op	s8, 80(sp)
+	\op	s9, 88(sp)
+	\op	s10, 96(sp)
+	\op	s11, 104(sp)
+	.endm
+
+	.text
+
+	/*
+	 * void guest_switch(struct guest_context *guest)
+	 * hstatus, sstatus and the VS CSRs are set. sscratch holds the context
+	 * while the guest has all other registers.
+	 */
+	.globl	guest_switch
+guest_switch:
+	addi	sp, sp, -112
+	callee_saved sd
+	sd	sp, GUEST_TSM_SP(a0)
+	sd	tp, GUEST_TSM_TP(a0)
+	csrw	CSR_SSCRATCH, a0
+	ld	t0, GUEST_SEPC(a0)
+	csrw	CSR_SEPC, t0
+	la	t0, guest_trap
+	csrw	CSR_STVEC, t0
+	guest_gprs ld, a0
+	ld	sp, GUEST_GPR(2)(a0)
+	ld	tp, GUEST_GPR(4)(a0)
+	ld	a0, GUEST_GPR(10)(a0)
+	sret
+
+	.balign	4
+guest_trap:
+	csrrw	a0, CSR_SSCRATCH, a0
+	guest_gprs sd, a0
+	sd	sp, GUEST_GPR(2)(a0)
+	sd	tp, GUEST_GPR(4)(a0)
+	ld	sp, GUEST_TSM_SP(a0)
+	ld	tp, GUEST_TSM_TP(a0)
+	csrrw	t0, CSR_SSCRATCH, zero
+	sd	t0, GUEST_GPR(10)(a0)
+	csrr	t0, CSR_SEPC
+	sd	t0, GUEST_SEPC(a0)
+	la	t0, tsm_trap
+	csrw	CSR_STVEC, t0
+	callee_saved ld
+	addi	sp, sp, 112
+	ret

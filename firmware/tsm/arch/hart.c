@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the hart tells and the calls to M-mode. */
+#include "arch/arch.h"
+#include "arch/csr.h"
+#include "trace/trace.h"
+
+extern const char __image_end[];
+extern const char tsm_call_entry[];
+
+void tsm_trap_panic(u64 scause, u64 sepc, u64 stval) __attribute__((noreturn));
+
+unsigned int arch_hart(void)
+{
+	unsigned int hart;
+
+	__asm__ volatile("mv %0, tp" : "=r"(hart));
+	return hart;
+}
+
+u64 arch_time(void)
+{
+	return csr_read(CSR_TIME);
+}
+
+u64 arch_instret(void)
+{
+	return csr_read(CSR_INSTRET);
+}
+
+bool arch_interrupt_pending(void)
+{
+	return csr_read(CSR_SIP) & csr_read(CSR_SIE);
+}
+
+u64 arch_image_end(void)
+{
+	return (u64)__image_end;
+}
+
+static s64 tsmd_move(u64 function, u64 base, u64 pages)
+{
+	register u64 a0 __asm__("a0") = base;
+	register u64 a1 __asm__("a1") = pages;
+	register u64 a6 __asm__("a6") = function;
+	register u64 a7 __asm__("a7") = COVE_EID_TSMD;
+
+	__asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a6), "r"(a7)
+			 : "memory");
+	return (s64)a0;
+}
+
+s64 tsmd_assign(u64 base, u64 pages)
+{
+	return tsmd_move(COVE_TSMD_ASSIGN, base, pages);
+}
+
+s64 tsmd_release(u64 base, u64 pages)
+{
+	return tsmd_move(COVE_TSMD_RELEASE, base, pages);
+}
+
+/* The calls that M-mode does not come back from. */
+static void __attribute__((noreturn)) tsmd_leave(u64 function,
+						 const u64 args[5])
+{
+	register u64 a0 __asm__("a0") = args[0];
+	register u64 a1 __asm__("a1") = args[1];
+	register u64 a2 __asm__("a2") = args[2];
+	register u64 a3 __asm__("a3") = args[3];
+	register u64 a4 __asm__("a4") = args[4];
+	register u64 a6 __asm__("a6") = function;
+	register u64 a7 __asm__("a7") = COVE_EID_TSMD;
+
+	__asm__ volatile("ecall" : : "r"(a0), "r"(a1), "r"(a2), "r"(a3),
+			 "r"(a4), "r"(a6), "r"(a7) : "memory");
+	/* M-mode broke its promise; there is nobody left to tell. */
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+void tsmd_ready(u64 version)
+{
+	const u64 args[5] = { (u64)tsm_call_entry, version };
+
+	tsmd_leave(COVE_TSMD_READY, args);
+}
+
+void tsmd_panic(const char *text, size_t length)
+{
+	const u64 args[5] = { (u64)text, length };
+
+	tsmd_leave(COVE_TSMD_PANIC, args);
+}
+
+void tsmd_ret(const struct answer *answer)
+{
+	const u64 args[5] = {
+		(u64)answer->error,
+		answer->value,
+		answer->scause,
+		answer->stval,
+		answer->cause_valid ? COVE_RET_CAUSE_VALID : 0,
+	};
+
+	tsmd_leave(COVE_TSMD_RET, args);
+}
+
+void tsmd_ret_interrupted(void)
+{
+	const u64 args[5] = { 0 };
+
+	tsmd_leave(COVE_TSMD_RET_INTERRUPTED, args);
+}
+
+void tsm_trap_panic(u64 scause, u64 sepc, u64 stval)
+{
+	tsm_panic("trap in the TSM: scause=0x%lx sepc=0x%lx stval=0x%lx", scause,
+		  sepc, stval);
+}

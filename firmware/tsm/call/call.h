@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls of the host. Every one goes the same way: validate the arguments,
+ * find and lock what they name, check its state, act, unlock. An error means
+ * that nothing has changed.
+ */
+#ifndef TSM_CALL_H
+#define TSM_CALL_H
+
+#include "arch/arch.h"
+#include "crypto/crypto.h"
+#include "lib/lib.h"
+#include "tvm/tvm.h"
+
+/** Registers of a TEECALL; entry.S builds it */
+struct teecall {
+	/** a0 to a7 */
+	u64 args[8];
+	/** COVE_TEECALL_RESUME: the call interrupted on this hart, again */
+	u64 resume;
+};
+
+/** A call that is done in one go */
+typedef struct answer (*call_handler)(const u64 *args);
+
+/** Answer with nothing but an error code */
+static inline struct answer answer_error(s64 error)
+{
+	return (struct answer){ .error = error };
+}
+
+/** dispatch.c: do the call; called with the TSM's stack, returns to entry.S */
+struct answer call_dispatch(const struct teecall *call);
+
+/* info.c, build.c */
+struct answer covh_get_tsm_info(const u64 *args);
+struct answer covh_global_fence(const u64 *args);
+struct answer covh_local_fence(const u64 *args);
+struct answer covh_create_tvm(const u64 *args);
+struct answer covh_finalize_tvm(const u64 *args);
+struct answer covh_add_tvm_memory_region(const u64 *args);
+struct answer covh_create_tvm_vcpu(const u64 *args);
+
+/*
+ * Long calls: done in steps of bounded size, with a look at the host's
+ * interrupts between them (rdsm-tsm.md section 3).
+ */
+
+struct long_call;
+
+/** One call that takes steps */
+struct long_kind {
+	/** The call is done when it has been through phases 0 to phases - 1 */
+	unsigned int phases;
+	/** Check the arguments and fill in the call; @return COVE_ error */
+	s64 (*begin)(struct long_call *call, const u64 *args);
+	/** Do a bounded part; @return COVE_ error, which ends the call */
+	s64 (*step)(struct long_call *call);
+	/**
+	 * The call ends without success: put back what it has changed, or
+	 * finish it where there is no way back.
+	 */
+	void (*drop)(struct long_call *call);
+};
+
+/** Progress of a long call; at most one on each hart */
+struct long_call {
+	/** NULL: none is open */
+	const struct long_kind *kind;
+	/** a0 to a7 as the host passed them */
+	u64 args[8];
+	/** Which part of the call; each kind has its own */
+	unsigned int phase;
+	/** Pages that the call works on, and how far the phase has come */
+	u64 base;
+	u64 count;
+	u64 done;
+	/** Kept from other calls by tvm_hold() */
+	struct tvm *tvm;
+	/** Of a TVM that is being destroyed */
+	unsigned int slot;
+	/** Of measured pages */
+	u64 source;
+	u64 gpa;
+	u64 tables;
+	u8 digest[DIGEST_SIZE];
+};
+
+extern const struct long_kind convert_pages;
+extern const struct long_kind reclaim_pages;
+extern const struct long_kind destroy_tvm;
+extern const struct long_kind add_tvm_page_table_pages;
+extern const struct long_kind add_tvm_measured_pages;
+
+/* long.c */
+
+/** No call is open on any hart */
+void long_init(void);
+
+/** Do a long call until it is done or the host is wanted */
+struct answer long_start(const struct long_kind *kind,
+			 const struct teecall *call);
+
+/** Go on with the open call of this hart; false if it is another one */
+bool long_resume(const struct teecall *call, struct answer *answer);
+
+/** End this hart's open call, if there is one, without success */
+void long_drop(void);
+
+/** Address of the first page that the phase has not done yet */
+u64 long_next(const struct long_call *call);
+
+/** Pages of the next step, at most limit */
+u64 long_part(const struct long_call *call, u64 limit);
+
+/** Pages are done; behind the last one the next phase begins */
+void long_advance(struct long_call *call, u64 pages);
+
+/** A phase that takes one step is done */
+void long_next_phase(struct long_call *call);
+
+/** A step of the first phase: claim pages that are in this state */
+s64 long_claim(struct long_call *call, unsigned int state);
+
+/** A step that fills pages with zeros */
+void long_scrub(struct long_call *call);
+
+/** Unclaim what the phase has not done yet */
+void long_unclaim_rest(struct long_call *call);
+
+/** Undo the claims while no page has been moved on yet */
+void long_unclaim(struct long_call *call);
+
+#endif

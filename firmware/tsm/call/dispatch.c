@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* From a host's registers to the function that answers. */
+#include "call/call.h"
+#include "run/run.h"
+
+/* Short calls have a handler, long ones a kind, all others neither. */
+struct function {
+	call_handler handler;
+	const struct long_kind *kind;
+};
+
+static const struct function covh[] = {
+	[COVE_COVH_GET_TSM_INFO] = { .handler = covh_get_tsm_info },
+	[COVE_COVH_CONVERT_PAGES] = { .kind = &convert_pages },
+	[COVE_COVH_RECLAIM_PAGES] = { .kind = &reclaim_pages },
+	[COVE_COVH_GLOBAL_FENCE] = { .handler = covh_global_fence },
+	[COVE_COVH_LOCAL_FENCE] = { .handler = covh_local_fence },
+	[COVE_COVH_CREATE_TVM] = { .handler = covh_create_tvm },
+	[COVE_COVH_FINALIZE_TVM] = { .handler = covh_finalize_tvm },
+	[COVE_COVH_DESTROY_TVM] = { .kind = &destroy_tvm },
+	[COVE_COVH_ADD_TVM_MEMORY_REGION] = {
+		.handler = covh_add_tvm_memory_region,
+	},
+	[COVE_COVH_ADD_TVM_PAGE_TABLE_PAGES] = {
+		.kind = &add_tvm_page_table_pages,
+	},
+	[COVE_COVH_ADD_TVM_MEASURED_PAGES] = {
+		.kind = &add_tvm_measured_pages,
+	},
+	[COVE_COVH_CREATE_TVM_VCPU] = { .handler = covh_create_tvm_vcpu },
+	[COVE_COVH_RUN_TVM_VCPU] = { .handler = covh_run_tvm_vcpu },
+};
+
+/* M-mode has checked the SDID; reserved bits make it another function. */
+static u64 function_number(const struct teecall *call)
+{
+	return call->args[6] &
+	       ~((u64)COVE_A6_SDID_MASK << COVE_A6_SDID_SHIFT);
+}
+
+struct answer call_dispatch(const struct teecall *call)
+{
+	u64 number = function_number(call);
+	const struct function *function;
+	struct answer answer;
+
+	fence_see(arch_hart());
+	if (long_resume(call, &answer))
+		return answer;
+	/* The host wants something else: the open call never happened. */
+	long_drop();
+	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
+		return answer_error(COVE_ERR_NOT_SUPPORTED);
+	function = &covh[number];
+	if (function->kind)
+		return long_start(function->kind, call);
+	if (function->handler)
+		return function->handler(call->args);
+	return answer_error(COVE_ERR_NOT_SUPPORTED);
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The page tracker: see mem.h for the states and the lock order. */
+#include "arch/arch.h"
+#include "mem/mem.h"
+#include "trace/trace.h"
+
+/* Ends an owner's list. */
+#define NO_PAGE		0xffffffffU
+
+struct page {
+	/* PAGE_*; CONVERTING stays here until the page is touched again */
+	u8 state;
+	/* A call is working on it */
+	bool claimed;
+	/* The owner's page that was given before this one */
+	u32 next;
+	/* Of the global fence, while CONVERTING */
+	u64 version;
+};
+
+static struct {
+	struct spinlock lock;
+	u64 base;
+	u64 count;
+	struct page *page;
+	/* Each owner's page that was given last */
+	u32 last[PAGE_OWNERS];
+} pool;
+
+void pages_lock(void)
+{
+	spin_lock(&pool.lock);
+}
+
+void pages_unlock(void)
+{
+	spin_unlock(&pool.lock);
+}
+
+void pages_init(const struct tsm_boot_info *info, u64 image_end)
+{
+	u64 count = info->pool.size >> PAGE_SHIFT;
+	u64 room = info->tsm.base + info->tsm.size - PAGE_SIZE - image_end;
+	unsigned int i;
+
+	if (count > room / sizeof(struct page))
+		tsm_panic("no room for the state of %lu pages", count);
+	pool.base = info->pool.base;
+	pool.count = count;
+	pool.page = phys_to_virt(image_end);
+	/* All pages start as PAGE_HOST, unclaimed. */
+	memset(pool.page, 0, count * sizeof(struct page));
+	for (i = 0; i < PAGE_OWNERS; i++)
+		pool.last[i] = NO_PAGE;
+	tsm_stats.pages[PAGE_HOST] = count;
+}
+
+static bool in_pool(u64 address)
+{
+	return address - pool.base < pool.count << PAGE_SHIFT;
+}
+
+static struct page *page_of(u64 address)
+{
+	return &pool.page[(address - pool.base) >> PAGE_SHIFT];
+}
+
+s64 pages_check_range(u64 base, u64 count)
+{
+	if (!page_aligned(base) || !in_pool(base))
+		return COVE_ERR_INVALID_ADDRESS;
+	if (!count || count > ~0UL >> PAGE_SHIFT)
+		return COVE_ERR_INVALID_PARAM;
+	if (count > pool.count - ((base - pool.base) >> PAGE_SHIFT))
+		return COVE_ERR_INVALID_ADDRESS;
+	return COVE_SUCCESS;
+}
+
+static unsigned int state_of(const struct page *page)
+{
+	if (page->state == PAGE_CONVERTING && fence_settled(page->version))
+		return PAGE_UNASSIGNED;
+	return page->state;
+}
+
+/* The counters follow what state_of() says, which a fence may change too. */
+static void set_state(struct page *page, unsigned int state)
+{
+	tsm_stats.pages[state_of(page)]--;
+	if (page->state == PAGE_CONVERTING)
+		fence_drop_page(page->version);
+	page->state = state;
+	if (state == PAGE_CONVERTING)
+		page->version = fence_add_page();
+	tsm_stats.pages[state]++;
+}
+
+unsigned int page_state(u64 page)
+{
+	unsigned int state;
+
+	pages_lock();
+	state = state_of(page_of(page));
+	pages_unlock();
+	return state;
+}
+
+bool page_is_withheld(u64 page)
+{
+	const struct page *found;
+
+	if (!in_pool(page))
+		return false;
+	found = page_of(page);
+	return found->state != PAGE_HOST || found->claimed;
+}
+
+static bool claim_one(struct page *page, unsigned int state)
+{
+	if (page->claimed || state_of(page) != state)
+		return false;
+	page->claimed = true;
+	return true;
+}
+
+s64 pages_claim(u64 base, u64 count, unsigned int state)
+{
+	struct page *page = page_of(base);
+	u64 done = 0;
+	bool all;
+
+	pages_lock();
+	while (done < count && claim_one(&page[done], state))
+		done++;
+	all = done == count;
+	while (!all && done > 0)
+		page[--done].claimed = false;
+	pages_unlock();
+	return all ? COVE_SUCCESS : COVE_ERR_INVALID_ADDRESS;
+}
+
+void pages_unclaim(u64 base, u64 count)
+{
+	struct page *page = page_of(base);
+	u64 i;
+
+	pages_lock();
+	for (i = 0; i < count; i++)
+		page[i].claimed = false;
+	pages_unlock();
+}
+
+static void mark(u64 base, u64 count, unsigned int state, bool claimed)
+{
+	struct page *page = page_of(base);
+	u64 i;
+
+	pages_lock();
+	for (i = 0; i < count; i++) {
+		set_state(&page[i], state);
+		page[i].claimed = claimed;
+	}
+	pages_unlock();
+}
+
+void pages_mark(u64 base, u64 count, unsigned int state)
+{
+	mark(base, count, state, true);
+}
+
+void pages_move(u64 base, u64 count, unsigned int state)
+{
+	mark(base, count, state, false);
+}
+
+void pages_give(u64 base, u64 count, unsigned int state, unsigned int owner)
+{
+	struct page *page = page_of(base);
+	u64 i;
+
+	pages_lock();
+	for (i = 0; i < count; i++) {
+		set_state(&page[i], state);
+		page[i].claimed = false;
+		page[i].next = pool.last[owner];
+		pool.last[owner] = &page[i] - pool.page;
+	}
+	pages_unlock();
+}
+
+u64 pages_take(unsigned int owner, u64 count)
+{
+	struct page *page;
+	u64 taken = 0;
+
+	pages_lock();
+	while (taken < count && pool.last[owner] != NO_PAGE) {
+		page = &pool.page[pool.last[owner]];
+		pool.last[owner] = page->next;
+		set_state(page, PAGE_UNASSIGNED);
+		taken++;
+	}
+	pages_unlock();
+	return taken;
+}
+
+void pages_scrub(u64 base, u64 count)
+{
+	memset(phys_to_virt(base), 0, count << PAGE_SHIFT);
+}

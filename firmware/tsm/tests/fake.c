@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The machine: all that arch/ is on a hart. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "tests/test.h"
+
+struct fake fake;
+struct tsm_boot_info fake_info;
+
+static u8 *ram;
+static struct teecall last_call;
+
+static void map_ram(void)
+{
+	if (ram)
+		munmap(ram, RAM_SIZE);
+	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ram == MAP_FAILED) {
+		perror("mmap");
+		exit(99);
+	}
+}
+
+/* An address outside of RAM must never be touched: that is the point. */
+void *phys_to_virt(u64 pa)
+{
+	if (pa - RAM_BASE >= RAM_SIZE || pa - FIRMWARE_BASE < FIRMWARE_SIZE) {
+		fprintf(stderr, "the TSM touches %#lx\n", pa);
+		abort();
+	}
+	return ram + (pa - RAM_BASE);
+}
+
+unsigned int arch_hart(void)
+{
+	return fake.hart;
+}
+
+u64 arch_time(void)
+{
+	return fake.time++;
+}
+
+u64 arch_instret(void)
+{
+	return fake.time++;
+}
+
+bool arch_interrupt_pending(void)
+{
+	fake.polls++;
+	if (!fake.interrupt_after)
+		return false;
+	return --fake.interrupt_after == 0;
+}
+
+u64 arch_image_end(void)
+{
+	return TSM_BASE + 0x80000;
+}
+
+const char *arch_probe(void)
+{
+	return NULL;
+}
+
+static s64 moved(u64 base, u64 pages, s64 error)
+{
+	fake.moved_base = base;
+	fake.moved_pages = pages;
+	return error;
+}
+
+s64 tsmd_assign(u64 base, u64 pages)
+{
+	fake.assigns++;
+	return moved(base, pages, fake.assign_error);
+}
+
+s64 tsmd_release(u64 base, u64 pages)
+{
+	fake.releases++;
+	return moved(base, pages, fake.release_error);
+}
+
+void tsmd_panic(const char *text, size_t length)
+{
+	fprintf(stderr, "panic: %.*s\n", (int)length, text);
+	abort();
+}
+
+void tsmd_ready(u64 version)
+{
+	fprintf(stderr, "ready(%lu) outside of a boot\n", version);
+	abort();
+}
+
+void tsmd_ret(const struct answer *answer)
+{
+	fprintf(stderr, "ret(%ld) outside of a call\n", answer->error);
+	abort();
+}
+
+void tsmd_ret_interrupted(void)
+{
+	abort();
+}
+
+void arch_guest_init(struct guest_context *guest, u64 pc, u64 a0, u64 a1)
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->sepc = pc;
+	guest->supervisor = true;
+	guest->gpr[10] = a0;
+	guest->gpr[11] = a1;
+}
+
+void arch_guest_load(const struct guest_context *guest,
+		     const struct guest_space *space)
+{
+	(void)guest;
+	fake.space = *space;
+	fake.loaded = true;
+}
+
+void arch_guest_fence(u16 vmid)
+{
+	check_true(fake.loaded);
+	check_equal(vmid, fake.space.vmid);
+	fake.fences++;
+}
+
+void arch_guest_enter(struct guest_context *guest)
+{
+	check_true(fake.loaded);
+	fake.guest_entries++;
+	fake.guest(guest);
+}
+
+void arch_guest_put(struct guest_context *guest)
+{
+	(void)guest;
+	fake.loaded = false;
+}
+
+static void describe_machine(void)
+{
+	fake_info = (struct tsm_boot_info){
+		.magic = COVE_BOOT_INFO_MAGIC,
+		.version = TEECALL_ABI_VERSION,
+		.sdid = 1,
+		.hart_count = 2,
+		.ram_count = 1,
+		.timebase_hz = 10000000,
+		.tsm = { TSM_BASE, TSM_SIZE },
+		.pool = { POOL_BASE, POOL_SIZE },
+		.firmware = { FIRMWARE_BASE, FIRMWARE_SIZE },
+		.ram = { { RAM_BASE, RAM_SIZE } },
+		.hart_id = { 0, 1 },
+	};
+}
+
+void fake_boot(void)
+{
+	map_ram();
+	memset(&fake, 0, sizeof(fake));
+	memset(&tsm_stats, 0, sizeof(tsm_stats));
+	describe_machine();
+	trace_init(&fake_info);
+	fence_init();
+	host_init(&fake_info);
+	pages_init(&fake_info, arch_image_end());
+	tvm_init();
+	long_init();
+}
+
+struct answer teecall(u64 fid, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+	last_call = (struct teecall){
+		.args = { a0, a1, a2, a3, a4, a5,
+			  1UL << COVE_A6_SDID_SHIFT | fid, COVE_EID_COVH },
+	};
+	return call_dispatch(&last_call);
+}
+
+struct answer teecall_again(void)
+{
+	last_call.resume = COVE_TEECALL_RESUME;
+	return call_dispatch(&last_call);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A few lines of test runner, and the machine that the TSM's logic believes
+ * in: a gigabyte of RAM of which only touched pages exist, an M-mode that can
+ * be told to refuse, and guests that are functions.
+ */
+#ifndef TSM_TEST_H
+#define TSM_TEST_H
+
+#include "arch/arch.h"
+#include "call/call.h"
+#include "mem/mem.h"
+#include "run/run.h"
+#include "trace/trace.h"
+#include "tvm/tvm.h"
+
+/* The machine of the default configuration, with a smaller pool. */
+#define RAM_BASE	0x80000000UL
+#define RAM_SIZE	0x40000000UL
+#define FIRMWARE_BASE	0x80000000UL
+#define FIRMWARE_SIZE	0x200000UL
+#define TSM_BASE	0x8f000000UL
+#define TSM_SIZE	0x1000000UL
+#define POOL_BASE	0x90000000UL
+#define POOL_PAGES	1024UL
+#define POOL_SIZE	(POOL_PAGES * PAGE_SIZE)
+/* Plain host RAM, outside of the pool */
+#define HOST_BASE	0x84000000UL
+#define NACL_BASE	0x85000000UL
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+/** Each file's tests, ended by a NULL name */
+extern const struct test page_tests[], fence_tests[], gstage_tests[],
+	measure_tests[], call_tests[], life_tests[], run_tests[],
+	sbi_tests[], long_tests[], lib_tests[], random_tests[];
+
+/** Note a failure and leave the test */
+void test_fail(const char *file, int line, const char *what, s64 got,
+	       s64 wanted) __attribute__((noreturn));
+
+#define check_equal(got, wanted) do {					\
+	s64 got_ = (s64)(got), wanted_ = (s64)(wanted);			\
+	if (got_ != wanted_)						\
+		test_fail(__FILE__, __LINE__, #got, got_, wanted_);	\
+} while (0)
+
+#define check_true(condition)	check_equal(!!(condition), 1)
+
+/** What the machine does, reset before each test */
+struct fake {
+	unsigned int hart;
+	u64 time;
+	/** Answers of M-mode */
+	s64 assign_error;
+	s64 release_error;
+	unsigned int assigns;
+	unsigned int releases;
+	/** Range of the last ASSIGN or RELEASE */
+	u64 moved_base;
+	u64 moved_pages;
+	/** Polls until an interrupt is pending; 0 = never */
+	unsigned int interrupt_after;
+	unsigned int polls;
+	unsigned int fences;
+	/** Loaded address space */
+	struct guest_space space;
+	bool loaded;
+	/** Runs instead of the guest */
+	void (*guest)(struct guest_context *guest);
+	unsigned int guest_entries;
+};
+
+extern struct fake fake;
+extern struct tsm_boot_info fake_info;
+
+/** A machine that has just booted the TSM */
+void fake_boot(void);
+
+/** A TEECALL on the current hart */
+struct answer teecall(u64 fid, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
+
+/** The same call again, as M-mode does after an interruption */
+struct answer teecall_again(void);
+
+#define covh(name, ...)	covh_(COVE_COVH_##name, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define covh_(fid, a0, a1, a2, a3, a4, a5, ...)				\
+	teecall(fid, a0, a1, a2, a3, a4, a5)
+
+/* steps.c: what many tests begin with */
+
+/** Convert pages and fence on both harts; they are unassigned afterwards */
+void give_pages(u64 base, u64 pages);
+
+/** Layout that build_tvm() makes in the pool, from its base up */
+#define AT_DIRECTORY	POOL_BASE
+#define AT_STATE	(POOL_BASE + 4 * PAGE_SIZE)
+#define AT_VCPU		(POOL_BASE + 5 * PAGE_SIZE)
+#define AT_TABLES	(POOL_BASE + 6 * PAGE_SIZE)
+#define AT_DATA		(POOL_BASE + 16 * PAGE_SIZE)
+#define BUILD_PAGES	64UL
+#define GUEST_BASE	0x80200000UL
+#define GUEST_SIZE	0x200000UL
+#define GUEST_ARG	0x1122334455667788UL
+
+/** create_tvm from unassigned pages; @return the id */
+u64 create_tvm(void);
+
+/** A TVM with region, tables, vCPU and two measured pages, not finalized */
+u64 build_tvm(void);
+
+/** The same, finalized, with NACL on both harts */
+u64 start_tvm(void);
+
+/** NACL memory of the current hart */
+struct nacl *test_nacl(void);
+
+#endif

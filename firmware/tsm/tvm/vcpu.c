@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tvm/tvm.h"
+#include "trace/trace.h"
+
+_Static_assert(sizeof(struct vcpu) <= TVM_VCPU_STATE_PAGES * PAGE_SIZE,
+	       "the host donates TVM_VCPU_STATE_PAGES for it");
+
+struct vcpu *vcpu_find(const struct tvm *tvm, u64 id)
+{
+	if (id >= TVM_MAX_VCPUS || !tvm->vcpu[id])
+		return NULL;
+	return phys_to_virt(tvm->vcpu[id]);
+}
+
+bool vcpu_id_free(const struct tvm *tvm, u64 id)
+{
+	return id < TVM_MAX_VCPUS && !tvm->vcpu[id];
+}
+
+void vcpu_create(struct tvm *tvm, u32 id, u64 page)
+{
+	struct vcpu *vcpu = phys_to_virt(page);
+
+	vcpu->id = id;
+	vcpu->state = VCPU_OFF;
+	vcpu->reply = REPLY_NONE;
+	tvm->vcpu[id] = page;
+	tvm->vcpu_count++;
+	__atomic_add_fetch(&tsm_stats.vcpus, 1, __ATOMIC_RELAXED);
+}
+
+void vcpu_start(struct vcpu *vcpu, u64 pc, u64 arg)
+{
+	arch_guest_init(&vcpu->context, pc, vcpu->id, arg);
+	vcpu->state = VCPU_RUNNABLE;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The run loop: a vCPU runs until something is left that user space decides.
+ */
+#include <linux/irqflags.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "covh.h"
+
+#define SCAUSE_INTERRUPT	(1ULL << 63)
+#define CSR_NUMBER_HTVAL	0x643
+#define CSR_NUMBER_HTINST	0x64a
+#define X_A0			10
+
+static u64 *nacl_gpr(void *shmem, unsigned int x)
+{
+	return shmem + COVE_NACL_GPRS_OFFSET + 8 * x;
+}
+
+static u64 *nacl_csr(void *shmem, unsigned int csr)
+{
+	return shmem + COVE_NACL_CSRS_OFFSET +
+	       8 * ((csr & 0xc00) >> 2 | (csr & 0xff));
+}
+
+static void give_reply(struct covh_run *run, void *shmem)
+{
+	if (!(run->flags & COVH_RUN_REPLY))
+		return;
+	*nacl_gpr(shmem, X_A0) = run->reply[0];
+	*nacl_gpr(shmem, X_A0 + 1) = run->reply[1];
+	run->flags &= ~COVH_RUN_REPLY;
+}
+
+static void take_exit(struct covh_run *run, void *shmem,
+		      const struct covh_regs *regs)
+{
+	unsigned int i;
+
+	run->error = regs->error;
+	run->value = regs->value;
+	run->scause = regs->scause;
+	run->stval = regs->stval;
+	run->ticks += regs->time;
+	run->instret += regs->instret;
+	run->htval = *nacl_csr(shmem, CSR_NUMBER_HTVAL);
+	run->htinst = *nacl_csr(shmem, CSR_NUMBER_HTINST);
+	for (i = 0; i < 8; i++)
+		run->gprs[i] = *nacl_gpr(shmem, X_A0 + i);
+}
+
+/*
+ * Interrupts stay off from the reply to the last word of the exit: the shared
+ * memory, scause and stval all belong to this CPU and this call.
+ */
+static int run_once(struct covh_run *run)
+{
+	struct covh_regs regs = {
+		.eid = COVE_EID_COVH,
+		.fid = covh_a6(run->sdid, COVE_COVH_RUN_TVM_VCPU),
+		.args = { run->tvm, run->vcpu },
+	};
+	unsigned long flags;
+	void *shmem;
+
+	local_irq_save(flags);
+	shmem = covh_nacl_here();
+	if (shmem) {
+		give_reply(run, shmem);
+		covh_ecall_irqs_off(&regs);
+		take_exit(run, shmem, &regs);
+	}
+	local_irq_restore(flags);
+	return shmem ? 0 : -EOPNOTSUPP;
+}
+
+static bool left_for_host_interrupt(const struct covh_run *run)
+{
+	return run->error == COVE_SUCCESS && run->value == 0 &&
+	       (run->scause & SCAUSE_INTERRUPT);
+}
+
+static int run_loop(struct covh_run *run)
+{
+	int ret;
+
+	for (;;) {
+		if (signal_pending(current))
+			return -EINTR;
+		ret = run_once(run);
+		if (ret || !left_for_host_interrupt(run))
+			return ret;
+		run->interrupts++;
+		if (run->max_interrupts && run->interrupts >= run->max_interrupts)
+			return -ETIME;
+		cond_resched();
+	}
+}
+
+static bool valid(const struct covh_run *run)
+{
+	return run->sdid <= COVE_A6_SDID_MASK && !(run->flags & ~COVH_RUN_REPLY);
+}
+
+long covh_ioctl_run(void __user *argp)
+{
+	struct covh_run run;
+	int ret;
+
+	if (copy_from_user(&run, argp, sizeof(run)))
+		return -EFAULT;
+	if (!valid(&run))
+		return -EINVAL;
+	run.interrupts = 0;
+	run.ticks = 0;
+	run.instret = 0;
+	ret = run_loop(&run);
+	return copy_to_user(argp, &run, sizeof(run)) ? -EFAULT : ret;
+}

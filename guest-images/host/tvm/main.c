@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <stdio.h>
+#include <string.h>
+
+#include "tvm.h"
+
+static const char usage[] =
+"usage: tvm VERB ...\n"
+"  call EXT FUNCTION [ARG...] [--sdid N] [--cpu N] [--json]\n"
+"          one ECALL; EXT: covh covi supd nacl base tsmd ... or a number,\n"
+"          FUNCTION: a name of firmware/abi/cove.yaml or a number\n"
+"  run ELF [--arg N] [--sdid N] [--json] [--hold NAME] [--max-exits N] [--timeout SECONDS]\n"
+"          launch a TVM, run it to its end, destroy it, reclaim its memory\n"
+"  release NAME\n"
+"          let a TVM go that `run --hold NAME` holds\n"
+"  peek ADDR [LEN] [--json]\n"
+"  poke ADDR HEX [--json]\n"
+"          physical memory; a fault is an answer, not an error\n"
+"  pool [--json]\n"
+"          state of the confidential pool\n"
+"exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";
+
+static const struct verb {
+	const char *name;
+	enum status (*run)(struct args *args);
+} verbs[] = {
+	{ "call", verb_call },
+	{ "run", verb_run },
+	{ "release", verb_release },
+	{ "peek", verb_peek },
+	{ "poke", verb_poke },
+	{ "pool", verb_pool },
+};
+
+int main(int argc, char **argv)
+{
+	struct args args = { .count = argc, .words = argv, .next = 2 };
+
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		fputs(usage, stdout);
+		return STATUS_OK;
+	}
+	for (size_t i = 0; argc >= 2 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(argv[1], verbs[i].name))
+			return verbs[i].run(&args);
+	if (argc >= 2)
+		fprintf(stderr, "tvm: no verb \"%s\"\n", argv[1]);
+	fputs(usage, stderr);
+	return STATUS_USAGE;
+}

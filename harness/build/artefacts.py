@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build hands to the machine: the files it boots from and what they were made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Artefacts:
+    """The files of one build.
+
+    `vmlinux` and `covh_ko` are None only when the user boots an Image and an initramfs of their
+    own (`host.kernel` and `host.initrd`), of which teecall has neither symbols nor driver.
+    `versions` names every source as it was used: `{"opensbi": "1.6 (tree 0c7b4d39ddbb)", ...}`.
+    """
+
+    opensbi_bin: Path
+    opensbi_elf: Path
+    tsm_elf: Path
+    kernel_image: Path
+    vmlinux: Path | None
+    covh_ko: Path | None
+    tvm_tool: Path
+    initrd: Path
+    hello_elf: Path
+    dt_overlay: Path
+    versions: dict[str, str] = field(default_factory=dict)

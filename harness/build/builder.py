@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan a build, fetch what it lacks, run the recipes, and name the files.
+
+The way through when nothing is to be done is short on purpose: identities, keys, one stat per
+file. Whatever else a build needs is imported and run only when an artefact is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from harness import resources
+from harness.build.artefacts import Artefacts
+from harness.build.firmware import OpenSbiRecipe, OverlayRecipe, TsmRecipe
+from harness.build.jobs import Cancelled, Jobserver, Tools
+from harness.build.kernel import (
+    IMAGE,
+    CovhRecipe,
+    KernelRecipe,
+    UserKernelCovhRecipe,
+    user_kernel,
+)
+from harness.build.recipe import Bench, Facts, Inputs, Recipe
+from harness.build.store import Key, Store, key_of
+from harness.build.userland import GuestsRecipe, InitramfsRecipe, TvmToolRecipe
+from harness.config.schema import Config
+from harness.errors import ConfigError, TeecallError
+from harness.files import scratch
+from harness.sources.resolve import Sources
+from harness.tools import VersionCache, require
+from harness.ui import Ui
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a build did: its files, and which components it made or found."""
+
+    artefacts: Artefacts
+    built: tuple[str, ...]
+    present: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A recipe with its inputs and the key they give."""
+
+    recipe: Recipe
+    inputs: Inputs
+    key: Key
+
+
+def build_all(config: Config, ui: Ui, *, offline: bool = False) -> Artefacts:
+    """Build what is missing and return the files of the machine.
+
+    Args:
+        config: what to build.
+        ui: is told the progress.
+        offline: never touch the network.
+
+    Raises:
+        SourceError: a source cannot be had.
+        BuildError: a component does not build.
+        InfraError: a tool is missing or the disk is full.
+    """
+    return Builder(config, ui, offline=offline).run().artefacts
+
+
+class Builder:
+    """The build of one configuration.
+
+    Args:
+        config: what to build.
+        ui: is told the progress.
+        offline: never touch the network.
+        full_check: hash every file of the store that is used.
+    """
+
+    def __init__(
+        self, config: Config, ui: Ui, *, offline: bool = False, full_check: bool = False
+    ) -> None:
+        self._config = config
+        self._ui = ui
+        self._full_check = full_check
+        self._cache = resources.cache_dir()
+        self._store = Store(self._cache)
+        offline = offline or bool(os.environ.get("TEECALL_OFFLINE"))
+        self.sources = Sources(config, ui, offline=offline, cache=self._cache)
+
+    def run(self) -> Outcome:
+        """Build what is missing."""
+        plan = self.plan()
+        missing = self._missing(plan)
+        if missing:
+            for step in missing.values():
+                for program in step.recipe.programs:
+                    require(program)
+            wanted = {name for step in missing.values() for name in step.recipe.sources}
+            self._in_parallel(sorted(wanted), self.sources.materialise)
+            # A source may have been replaced by a newer one of its series.
+            plan = self.plan()
+            missing = self._missing(plan)
+            self._build(plan, missing)
+        places = {name: self._store.place(step.key) for name, step in plan.items()}
+        present = tuple(name for name in plan if name not in missing)
+        return Outcome(self._artefacts(places), tuple(missing), present)
+
+    def plan(self) -> dict[str, Step]:
+        """Return the recipes of this configuration in an order that can be built."""
+        plan: dict[str, Step] = {}
+        facts = Facts(
+            self._config, self.sources, self._compiler(), lambda name: plan[name].key.digest
+        )
+        for recipe in self._recipes():
+            inputs = {"revision": recipe.revision, **recipe.inputs(facts)}
+            plan[recipe.name] = Step(recipe, inputs, key_of(recipe.name, inputs))
+        return plan
+
+    def _recipes(self) -> list[Recipe]:
+        config = self._config
+        recipes: list[Recipe] = [OpenSbiRecipe(), OverlayRecipe(), TvmToolRecipe(), GuestsRecipe()]
+        if not config.tsm.elf:
+            recipes.append(TsmRecipe())
+        if not config.host.kernel:
+            recipes += [KernelRecipe(), CovhRecipe()]
+        elif build := user_kernel(config.host.kernel)[1]:
+            recipes.append(UserKernelCovhRecipe(build))
+        elif not config.host.initrd:
+            raise ConfigError(
+                f"host.kernel: {config.host.kernel} has no build folder to build the driver in",
+                "name the O= folder of its build, or give an initramfs with the driver in it by "
+                "host.initrd",
+            )
+        if not config.host.initrd:
+            recipes.append(InitramfsRecipe())
+        return recipes
+
+    def _compiler(self) -> str:
+        """Identify the cross tools: another compiler makes other artefacts."""
+        cross = self._config.build.cross_compile
+        versions = VersionCache(self._cache / "stat" / "tools.json")
+        return " / ".join(versions.line(f"{cross}{name}") for name in ("gcc", "ld"))
+
+    def _missing(self, plan: dict[str, Step]) -> dict[str, Step]:
+        missing = {}
+        for name, step in plan.items():
+            if self._store.find(step.key, self._full_check) is None:
+                if self._store.place(step.key).exists():
+                    self._ui.note(f"{step.key.short} is damaged in the store; it is built anew")
+                    self._store.drop(step.key)
+                missing[name] = step
+        return missing
+
+    def _build(self, plan: dict[str, Step], missing: dict[str, Step]) -> None:
+        jobserver = Jobserver(self._config.build.jobs or len(os.sched_getaffinity(0)))
+        tools = Tools(jobserver)
+        finished: dict[str, Future[None]] = {}
+
+        def work(name: str) -> None:
+            for need in plan[name].recipe.needs:
+                if need in finished:
+                    finished[need].result()
+            try:
+                self._make(plan, name, tools)
+            except BaseException:
+                tools.stop()
+                raise
+
+        try:
+            self._schedule(missing, work, finished, tools)
+        finally:
+            jobserver.close()
+
+    @staticmethod
+    def _schedule(
+        names: Iterable[str],
+        work: Callable[[str], None],
+        finished: dict[str, Future[None]],
+        tools: Tools,
+    ) -> None:
+        """Run recipes at once; each waits for those it needs, which come before it."""
+        names = list(names)
+        with ThreadPoolExecutor(max(1, len(names))) as pool:
+            for name in names:
+                finished[name] = pool.submit(work, name)
+            try:
+                _raise_first(finished.values())
+            except BaseException:
+                tools.stop()
+                raise
+
+    def _in_parallel(self, names: list[str], work: Callable[[str], T]) -> None:
+        with ThreadPoolExecutor(max(1, len(names))) as pool:
+            _raise_first([pool.submit(work, name) for name in names])
+
+    def _make(self, plan: dict[str, Step], name: str, tools: Tools) -> None:
+        step = plan[name]
+        log = self._store.log(step.key)
+        self._ui.start(name, "building")
+        try:
+            with self._store.build(step.key, step.inputs) as out:
+                if out is not None:
+                    self._work(plan, step, tools, log, out)
+        except Cancelled:
+            self._ui.failed(name, "stopped")
+            raise
+        except TeecallError as error:
+            self._ui.failed(name, "FAILED")
+            error.message = f"{name}: {error.message}"
+            raise
+        self._ui.done(name, "built" if out is not None else "built by another process")
+
+    def _work(self, plan: dict[str, Step], step: Step, tools: Tools, log: Path, out: Path) -> None:
+        name = step.recipe.name
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{name}: {step.inputs}\n", encoding="utf-8")
+        needs = {need: self._store.place(plan[need].key) for need in step.recipe.needs}
+        with scratch(self._cache / "work", name) as work:
+            step.recipe.build(
+                Bench(
+                    config=self._config,
+                    sources=self.sources,
+                    needs=needs,
+                    work=work,
+                    out=out,
+                    log=log,
+                    tools=tools,
+                    on_line=lambda line: self._ui.line(name, line),
+                )
+            )
+
+    def _artefacts(self, places: dict[str, Path]) -> Artefacts:
+        config = self._config
+        image, vmlinux = self._kernel_files(places)
+        guests = places["guests"]
+        return Artefacts(
+            opensbi_bin=places["opensbi"] / "fw_dynamic.bin",
+            opensbi_elf=places["opensbi"] / "fw_dynamic.elf",
+            tsm_elf=_given(config.tsm.elf, "tsm.elf") or places["tsm"] / "tsm.elf",
+            kernel_image=image,
+            vmlinux=vmlinux,
+            covh_ko=places["covh"] / "covh.ko" if "covh" in places else None,
+            tvm_tool=places["tvm"] / "tvm",
+            initrd=_given(config.host.initrd, "host.initrd")
+            or places["initramfs"] / "initramfs.cpio",
+            hello_elf=_given(config.tvm.payload, "tvm.payload") or guests / "hello.elf",
+            dt_overlay=places["overlay"] / "teecall.dtbo",
+            versions=self._versions(places),
+        )
+
+    def _kernel_files(self, places: dict[str, Path]) -> tuple[Path, Path | None]:
+        if "kernel" in places:
+            build = places["kernel"] / "build"
+            return build / IMAGE, build / "vmlinux"
+        image, folder = user_kernel(self._config.host.kernel or "")
+        vmlinux = folder / "vmlinux" if folder else image.with_name("vmlinux")
+        return image, vmlinux if vmlinux.is_file() else None
+
+    def _versions(self, places: dict[str, Path]) -> dict[str, str]:
+        names = ["opensbi", "overlay", "abi", "host", "tvm"]
+        names += ["tsm", "mbedtls"] if "tsm" in places else []
+        names += ["linux"] if "kernel" in places else []
+        names += ["busybox"] if "initramfs" in places else []
+        versions = {name: self.sources.identify(name).version for name in names}
+        return {**versions, "compiler": self._compiler().partition(" / ")[0]}
+
+
+def _given(path: str | None, key: str) -> Path | None:
+    """Return the user's own file; None when there is none.
+
+    Raises:
+        ConfigError: the key names a file that is not there.
+    """
+    if not path:
+        return None
+    if not Path(path).is_file():
+        raise ConfigError(f"{key}: {path} is not there", f"correct {key}")
+    return Path(path)
+
+
+def _raise_first(futures: Iterable[Future[T]]) -> None:
+    """Wait for all; raise the first error that is a cause and not a consequence."""
+    consequence: BaseException | None = None
+    for future in list(futures):
+        error = future.exception()
+        if error is None:
+            continue
+        if not isinstance(error, Cancelled):
+            raise error
+        consequence = error
+    if consequence is not None:
+        raise consequence

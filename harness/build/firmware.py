@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes of the firmware: OpenSBI with the domain switch, the TSM, the device-tree overlay."""
+
+from __future__ import annotations
+
+import shutil
+
+from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
+from harness.errors import BuildError
+
+_FOLDER = "tsmd"
+
+
+class OpenSbiRecipe(Recipe):
+    """Upstream OpenSBI with the domain switch placed in it as a new folder."""
+
+    name = "opensbi"
+    sources = ("opensbi", "overlay", "abi")
+    programs = ("make", "python3")
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the upstream tree, the switch, the ABI headers and the flags."""
+        return {
+            "opensbi": facts.sources.identify("opensbi").id,
+            "overlay": facts.sources.identify("overlay").id,
+            "abi": facts.sources.identify("abi").id,
+            "flags": list(facts.config.opensbi.flags),
+            "compiler": facts.compiler,
+        }
+
+    def build(self, bench: Bench) -> None:
+        """Build fw_dynamic for the generic platform."""
+        tree = bench.copy("opensbi", "opensbi")
+        if not (tree / "lib/sbi/objects.mk").is_file():
+            raise BuildError(
+                f"{bench.sources.identify('opensbi').version} is no OpenSBI tree",
+                "opensbi.source must name a folder that has lib/sbi/objects.mk",
+            )
+        overlay = bench.copy("overlay", "opensbi", "lib", "sbi", _FOLDER)
+        for header in bench.sources.materialise("abi").glob("*.h"):
+            shutil.copy2(header, overlay)
+        output = bench.work / "output"
+        flags = bench.config.opensbi.flags
+        # Paths of this build must not reach the firmware: the same inputs give the same bits.
+        general = [f"-ffile-prefix-map={tree}=opensbi", f"-ffile-prefix-map={output}=output"]
+        bench.make(
+            f"-C{tree}",
+            f"O={output}",
+            "PLATFORM=generic",
+            "BUILD_INFO=n",
+            flags=flags,
+            environment={"GENFLAGS": " ".join([*general, *compiler_flags(flags)])},
+        )
+        for name in ("fw_dynamic.bin", "fw_dynamic.elf"):
+            bench.keep(output / "platform/generic/firmware" / name)
+
+
+class TsmRecipe(Recipe):
+    """The TSM, linked at the base of its region."""
+
+    name = "tsm"
+    sources = ("tsm", "abi", "mbedtls")
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the TSM's tree, mbedTLS, the ABI headers and where it is linked."""
+        return {
+            "tsm": facts.sources.identify("tsm").id,
+            "abi": facts.sources.identify("abi").id,
+            "mbedtls": facts.sources.identify("mbedtls").id,
+            "base": facts.config.memory.tsm_base,
+            "flags": list(facts.config.tsm.flags),
+            "compiler": facts.compiler,
+        }
+
+    def build(self, bench: Bench) -> None:
+        """Build tsm.elf."""
+        # The TSM's sources find the ABI headers beside their own folder, as in the repository.
+        tree = bench.copy("tsm", "firmware", "tsm")
+        bench.copy("abi", "firmware", "abi")
+        output = bench.work / "output"
+        mbedtls = bench.sources.materialise("mbedtls")
+        flags = bench.config.tsm.flags
+        bench.make(
+            f"-C{tree}",
+            f"O={output}",
+            f"MBEDTLS={mbedtls}",
+            f"TSM_BASE={bench.config.memory.tsm_base:#x}",
+            f"TSM_CFLAGS={' '.join(compiler_flags(flags))}",
+            flags=flags,
+        )
+        bench.keep(output / "tsm.elf")
+
+
+class OverlayRecipe(Recipe):
+    """The device-tree overlay that declares the TSM domain and its memory."""
+
+    name = "overlay"
+    sources = ("dt",)
+    programs = ("dtc",)
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the overlay's source and the addresses in it."""
+        return {
+            "dt": facts.sources.identify("dt").id,
+            "defines": self._defines(facts.config.memory),
+            "compiler": facts.compiler,
+        }
+
+    @staticmethod
+    def _defines(memory: object) -> list[str]:
+        names = ("tsm_base", "tsm_size", "pool_base", "pool_size")
+        return [f"-D{name.upper()}={getattr(memory, name):#x}" for name in names]
+
+    def build(self, bench: Bench) -> None:
+        """Run the source through the C preprocessor, for the addresses, and dtc."""
+        source = bench.sources.materialise("dt") / "teecall.dtso"
+        expanded = bench.work / "teecall.dts"
+        compiler = f"{bench.config.build.cross_compile}gcc"
+        preprocess = ["-E", "-P", "-nostdinc", "-undef", "-x", "assembler-with-cpp"]
+        defines = self._defines(bench.config.memory)
+        bench.run([compiler, *preprocess, *defines, "-o", str(expanded), str(source)])
+        target = bench.out / "teecall.dtbo"
+        bench.run(["dtc", "-q", "-@", "-I", "dts", "-O", "dtb", "-o", str(target), str(expanded)])

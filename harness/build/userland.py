@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes of what runs on the host and in the TVM: tool, guests, initramfs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.build import cpio
+from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
+from harness.errors import BuildError
+
+LIST = "initramfs.list"
+_BUSYBOX = ("usr/bin/busybox", "bin/busybox", "busybox")
+
+
+class TvmToolRecipe(Recipe):
+    """The `tvm` tool, a static program for the host."""
+
+    name = "tvm"
+    sources = ("host", "abi")
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the tool, the driver's interface and the ABI."""
+        return {
+            "tvm": facts.sources.part("host", "tvm"),
+            "uapi": facts.sources.part("host", "covh", "covh_uapi.h"),
+            "abi": facts.sources.identify("abi").id,
+            "compiler": facts.compiler,
+        }
+
+    def build(self, bench: Bench) -> None:
+        """Build the tool beside the driver, whose interface it includes."""
+        bench.copy("abi", "firmware", "abi")
+        host = bench.copy("host", "guest-images", "host")
+        output = bench.work / "output"
+        bench.make(f"-C{host / 'tvm'}", f"O={output}", f"ABI_DIR={bench.work / 'firmware/abi'}")
+        bench.keep(output / "tvm")
+
+
+class GuestsRecipe(Recipe):
+    """The payloads that run as TVMs."""
+
+    name = "guests"
+    sources = ("tvm", "abi")
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the payloads' sources, the ABI and the flags."""
+        return {
+            "tvm": facts.sources.identify("tvm").id,
+            "abi": facts.sources.identify("abi").id,
+            "flags": list(facts.config.tvm.flags),
+            "compiler": facts.compiler,
+        }
+
+    def build(self, bench: Bench) -> None:
+        """Build every payload."""
+        bench.copy("abi", "firmware", "abi")
+        tree = bench.copy("tvm", "guest-images", "tvm")
+        output = bench.work / "output"
+        flags = bench.config.tvm.flags
+        compiler = [f"{bench.config.build.cross_compile}gcc", *compiler_flags(flags)]
+        bench.make(
+            f"-C{tree}",
+            f"O={output}",
+            f"ABI_DIR={bench.work / 'firmware/abi'}",
+            f"CC={' '.join(compiler)}",
+            flags=flags,
+        )
+        bench.keep(output / "hello.elf")
+        for payload in output.glob("*.elf"):
+            bench.keep(payload)
+
+
+class InitramfsRecipe(Recipe):
+    """The host's user space: busybox, init, the driver, the tool and the payloads."""
+
+    name = "initramfs"
+    needs = ("covh", "tvm", "guests")
+    sources = ("busybox", "host")
+    programs = ()
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on everything that is packed and on the list that says where."""
+        return {
+            **{name: facts.key(name) for name in self.needs},
+            "busybox": facts.sources.identify("busybox").id,
+            "init": facts.sources.part("host", "init"),
+            "list": facts.sources.part("host", LIST),
+        }
+
+    def build(self, bench: Bench) -> None:
+        """Write the archive."""
+        host = bench.sources.materialise("host")
+        places = {
+            "INIT": host / "init",
+            "BUSYBOX": _busybox(bench.sources.materialise("busybox")),
+            "COVH_KO": bench.needs["covh"] / "covh.ko",
+            "TVM": bench.needs["tvm"] / "tvm",
+            "PAYLOADS": bench.needs["guests"],
+        }
+        text = (host / LIST).read_text(encoding="utf-8")
+        names = {name: str(place) for name, place in places.items()}
+        members = cpio.parse_list(text, names, LIST)
+        (bench.out / "initramfs.cpio").write_bytes(cpio.archive(members))
+
+
+def _busybox(tree: Path) -> Path:
+    for name in _BUSYBOX:
+        if (tree / name).is_file():
+            return tree / name
+    raise BuildError(
+        f"no busybox in {tree}", "busybox.source must name a folder that has usr/bin/busybox"
+    )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot the machine and give its host's shell on this terminal (Ctrl-] leaves)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.build.builder import build_all
+from harness.cli._options import Options, config_options
+from harness.cli._running import show_command
+
+
+@click.command()
+@config_options
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for the logs [default: a new one in the cache].",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Print the QEMU command, do not run it.")
+def command(options: Options, run_dir: Path | None, dry_run: bool) -> int:
+    """Boot and talk to the host over its UART.
+
+    Everything typed goes to the machine, Ctrl-C too; Ctrl-] ends the machine and leaves. So does
+    `poweroff -f` on the host.
+
+    \b
+    teecall boot
+    ~ # tvm run /payload/hello.elf --arg 42
+    ~ # tvm call covh get_tsm_info 0x9ffff000 48
+    """
+    if dry_run:
+        return show_command(options)
+    from harness.host.boot import powered
+    from harness.machine.rundir import new_run
+    from harness.machine.terminal import interact
+
+    config = options.load().value
+    with options.ui() as ui:
+        artefacts = build_all(config, ui, offline=options.offline)
+    run = new_run(run_dir)
+    hello = {"/payload/hello.elf": artefacts.hello_elf.read_bytes()}
+    with powered(config, artefacts, run, hello) as machine:
+        click.echo(f"Ctrl-] leaves; logs in {run.path}", err=True)
+        interact(machine)
+        machine.stop()
+    return 0

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build firmware, kernel, driver, tool, guests and initramfs; what is built already is reused."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from harness.build.builder import Builder
+from harness.cli._options import Options, config_options
+
+
+@click.command()
+@config_options
+@click.option("--check", is_flag=True, help="Hash every stored file that is used; rebuild damage.")
+@click.option("--paths", is_flag=True, help="Print the built files, one `name=path` a line.")
+def command(options: Options, check: bool, paths: bool) -> None:
+    """Build everything the machine boots from.
+
+    Components are kept in a store by the hash of their inputs, so that only what changed is
+    built. The log of each component is kept; an error names it.
+
+    \b
+    teecall build
+    teecall build --set opensbi.version=1.8.1
+    teecall build --set opensbi.source=path:../opensbi --set tsm.flags='[-DDEBUG]'
+    """
+    begun = time.monotonic()
+    config = options.load().value
+    with options.ui() as ui:
+        outcome = Builder(config, ui, offline=options.offline, full_check=check).run()
+    seconds = time.monotonic() - begun
+    if paths:
+        for name in outcome.artefacts.__dataclass_fields__:
+            if name != "versions" and (value := getattr(outcome.artefacts, name)) is not None:
+                click.echo(f"{name}={value}")
+    if options.quiet or paths:
+        return
+    if outcome.built:
+        click.echo(f"built {', '.join(outcome.built)} in {seconds:.1f} s")
+    else:
+        count = len(outcome.present)
+        click.echo(f"nothing to build: {count} components are up to date ({seconds:.2f} s)")

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a scenario by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli._options import Options, config_options
+from harness.cli._running import run_and_show, running_options, show_command
+from harness.errors import UsageError
+
+
+@click.command()
+@click.argument("scenario")
+@config_options
+@running_options
+def command(
+    scenario: str,
+    options: Options,
+    json_file: Path | None,
+    run_dir: Path | None,
+    dry_run: bool,
+) -> int:
+    """Run SCENARIO on one machine and print a line for each check.
+
+    \b
+    teecall run smoke --run-dir /tmp/evidence
+    """
+    from harness.scenarios.session import SCENARIOS
+
+    if scenario not in SCENARIOS:
+        raise UsageError(
+            f"no scenario '{scenario}'", f"choose one of: {', '.join(sorted(SCENARIOS))}"
+        )
+    if dry_run:
+        return show_command(options)
+    return run_and_show(scenario, options, json_file, run_dir)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From artefacts to a host that answers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+
+from harness.build.artefacts import Artefacts
+from harness.config.schema import Config
+from harness.host.host import Host
+from harness.machine.console import Console
+from harness.machine.deadline import Deadline, slowness
+from harness.machine.machine import Machine, start_machine
+from harness.machine.prepare import prepare_boot
+from harness.machine.rundir import RunDir
+
+
+@contextlib.contextmanager
+def powered(
+    config: Config,
+    artefacts: Artefacts,
+    run: RunDir,
+    files: Mapping[str, bytes] | None = None,
+) -> Iterator[Machine]:
+    """Check the images and start the machine; nothing of it is left behind the `with` block.
+
+    Args:
+        config: the machine.
+        artefacts: what the build made.
+        run: folder for the evidence.
+        files: content by absolute path, added to the initramfs.
+    """
+    boot_files = prepare_boot(config, artefacts, run, files or {})
+    with start_machine(config, boot_files, run) as machine:
+        yield machine
+
+
+def reach_shell(machine: Machine, while_booting: Callable[[], None] | None = None) -> Host:
+    """Wait until the host's shell answers.
+
+    Args:
+        machine: just powered.
+        while_booting: work that needs no machine; it is done while the machine boots.
+
+    Raises:
+        MachineCrash, MachineHang, DeadlineExceeded: it never answered.
+    """
+    config = machine.config
+    serial = config.console.mode == "serial"
+    stream = machine.uart if machine.shell is None else machine.shell
+    times = config.timeouts
+    deadline = Deadline(
+        "boot to the host's shell", times.stall_s * slowness(), times.boot_s * slowness()
+    )
+    if while_booting is not None:
+        while_booting()
+    shell = Console(stream, machine, serial=serial, command_s=times.command_s)
+    shell.connect(deadline)
+    return Host(machine, shell)

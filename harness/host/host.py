@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host: Linux in HS-mode with covh.ko and the tvm tool, driven through its shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.errors import MachineError
+from harness.host.results import (
+    Access,
+    Answer,
+    CallResult,
+    GuestRun,
+    JsonObject,
+    parse_answer,
+)
+from harness.machine.console import Console
+from harness.machine.deadline import scaled
+from harness.machine.machine import Machine
+
+_USAGE = 2
+_COMMAND_NOT_FOUND = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A booted host.
+
+    `machine` is what it runs on, `shell` runs commands on it.
+    """
+
+    machine: Machine
+    shell: Console
+
+    def tvm_json(self, *words: object, timeout: float | None = None) -> Answer:
+        """Run the tvm tool with `--json` and return what it prints and its exit status.
+
+        Args:
+            words: verb and arguments.
+            timeout: seconds of silence after which it hangs.
+
+        Raises:
+            MachineError: the tool is not there or refuses its arguments.
+        """
+        # `release` prints what `run --json` has left to print; it has no such option of its own.
+        as_json = () if words[0] == "release" else ("--json",)
+        command = shlex.join(["tvm", *map(str, words), *as_json])
+        result = self.shell.run(command, timeout)
+        answer = parse_answer(result.output, result.status)
+        refused = result.status == _USAGE and not answer.objects
+        if refused or result.status == _COMMAND_NOT_FOUND:
+            raise MachineError(
+                f"`{command}` does not work on the host (status {result.status})",
+                details=result.output.splitlines()[-5:],
+            )
+        return answer
+
+    def call(self, extension: str, function: str, *args: int, cpu: int | None = None) -> CallResult:
+        """Make one raw call from the host kernel.
+
+        Args:
+            extension: "covh", "supd", … or a number as text.
+            function: by its name in cove.yaml, or a number as text.
+            args: a0 onwards.
+            cpu: hart to call from, None for any.
+        """
+        place = () if cpu is None else ("--cpu", cpu)
+        answer = self.tvm_json("call", extension, function, *map(hex, args), *place)
+        return CallResult.from_json(function, _only(answer, f"tvm call {extension} {function}"))
+
+    def peek(self, address: int, size: int = 8) -> Access:
+        """Read physical memory as the host kernel; a fault is an answer."""
+        answer = self.tvm_json("peek", hex(address), size)
+        return Access.from_json(_only(answer, "tvm peek"), write=False)
+
+    def poke(self, address: int, data: bytes) -> Access:
+        """Write physical memory as the host kernel; a fault is an answer."""
+        answer = self.tvm_json("poke", hex(address), data.hex())
+        return Access.from_json(_only(answer, "tvm poke"), write=True)
+
+    def touch(self, addresses: Sequence[int], data: bytes) -> list[Access]:
+        """Read and then write each address, all in one command; one result for each attempt."""
+        where = " ".join(map(hex, addresses))
+        command = (
+            f"for at in {where}; do tvm peek $at {len(data)} --json"
+            f" && tvm poke $at {data.hex()} --json || break; done"
+        )
+        result = self.shell.run(command)
+        answers = parse_answer(result.output, result.status).objects
+        if len(answers) != 2 * len(addresses):
+            raise MachineError(
+                "the host could not try to read and write memory",
+                details=result.output.splitlines()[-5:],
+            )
+        return [
+            Access.from_json(answer, write=bool(index % 2)) for index, answer in enumerate(answers)
+        ]
+
+    def run_guest(
+        self, elf: str, *, nonce: int = 0, hold: str | None = None, timeout: float | None = None
+    ) -> GuestRun:
+        """Launch a TVM and run it to its end; destroy it too, unless it is held.
+
+        Args:
+            elf: path of the guest on the host.
+            nonce: the guest's argument.
+            hold: name under which the TVM stays until `release`.
+            timeout: seconds of silence after which it hangs.
+        """
+        keep = ("--hold", hold) if hold else ()
+        return _guest_run(self.tvm_json("run", elf, "--arg", hex(nonce), *keep, timeout=timeout))
+
+    def release(self, name: str) -> GuestRun:
+        """Let a held TVM go: destroy it, reclaim its memory."""
+        return _guest_run(self.tvm_json("release", name))
+
+    def power_off(self, seconds: float) -> None:
+        """Switch the machine off and wait until QEMU has ended by itself.
+
+        Raises:
+            MachineHang, DeadlineExceeded: it did not.
+        """
+        self.shell.send("poweroff -f")
+        self.machine.wait_off(scaled("power off", seconds))
+
+
+def _guest_run(answer: Answer) -> GuestRun:
+    return GuestRun(answer.objects, answer.messages, answer.status)
+
+
+def _only(answer: Answer, command: str) -> JsonObject:
+    if len(answer.objects) != 1:
+        raise MachineError(
+            f"`{command}` gave {len(answer.objects)} answers instead of one",
+            details=answer.messages[-5:],
+        )
+    return answer.objects[0]

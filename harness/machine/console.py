@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A shell behind a console: commands with exact output and exit status.
+
+The same protocol runs on both channels. On the virtio port nothing else is said. On the UART
+the kernel talks in between, so its messages are taken out of what a command printed, and a
+shell is used that neither echoes nor edits lines.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import pexpect
+from pexpect.spawnbase import SpawnBase
+
+from harness.errors import MachineCrash, UsageError
+from harness.machine.deadline import Deadline, scaled
+from harness.machine.deaths import clean
+from harness.machine.streams import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Spawn = SpawnBase[bytes]
+else:
+    _Spawn = SpawnBase
+
+# A terminal in canonical mode takes no longer line.
+_LONGEST_LINE = 4000
+# pexpect searches only this much of the end of what has arrived, since output may be megabytes.
+# One read is shorter than that by more than a marker, so that none falls between two searches.
+_SEARCH_WINDOW = 8192
+_LONGEST_READ = _SEARCH_WINDOW - 256
+# The port keeps what is sent until the guest opens it; a UART loses it, so ask again soon.
+_PROBE_FIRST_S = {False: 1.0, True: 0.02}
+_PROBE_LAST_S = 1.0
+# A sign on the UART that a shell is there or comes at once: our init's line, or a prompt.
+_SHELL_SIGN = rb"teecall: host ready|(?:^|\n)[^\n]{0,40}[#$] \Z"
+# The kernel's own messages: with its default log level and `printk.time`, each is one line.
+_KERNEL_MESSAGE = re.compile(rb"\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? [^\n]*\n")
+# What may be the beginning of one, at the end of what has arrived so far.
+_KERNEL_BEGINNING = re.compile(rb"\[(?: *\d*|(?: *\d+\.\d*)|(?: *\d+\.\d{6}\][^\n]*))\Z")
+_UNFINISHED_ESCAPE = re.compile(rb"\x1b(?:\[[0-9;?]*)?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command in the guest did.
+
+    `output` has stdout and stderr as the command wrote them.
+    """
+
+    command: str
+    status: int
+    output: str
+
+    @property
+    def ok(self) -> bool:
+        """True when the exit status is 0."""
+        return self.status == 0
+
+
+class Life(Protocol):
+    """What a wait has to keep an eye on: the machine."""
+
+    def check(self) -> None:
+        """Raise the error that says how the machine died, if it did."""
+
+    def said(self) -> int:
+        """Bytes that the machine has said so far on all its consoles."""
+
+
+class _StreamSpawn(_Spawn):
+    """pexpect on a stream that is already in memory.
+
+    Every read also looks after the machine, so that a death ends a wait at once.
+    """
+
+    def __init__(self, stream: Stream, life: Life, settle: Callable[[bytes], tuple[bytes, bytes]]):
+        super().__init__(maxread=_LONGEST_READ, searchwindowsize=_SEARCH_WINDOW)
+        self.delaybeforesend = None
+        self.delayafterread = None
+        self.deadline: Deadline | None = None
+        self._stream = stream
+        self._life = life
+        self._settle = settle
+        self._position = 0
+        self._unsettled = b""
+        self._ready = b""
+
+    def read_nonblocking(self, size: int = 1, timeout: float | None = None) -> bytes:
+        """Return at most `size` bytes of text that have arrived, or wait for some."""
+        assert self.deadline is not None
+        end = self.deadline.clock() + (timeout or 0.0)
+        while True:
+            seen = self._life.said()
+            closed = self._stream.closed
+            self._take()
+            self.deadline.progress(seen)
+            self._life.check()
+            if self._ready:
+                text, self._ready = self._ready[:size], self._ready[size:]
+                return text
+            if closed:
+                raise MachineCrash(f"console {self._stream.name} was closed by QEMU")
+            self._wait_for_news(seen, end - self.deadline.clock())
+
+    def _take(self) -> None:
+        """Take over what has arrived, as far as it is settled."""
+        new = self._stream.read(self._position)
+        self._position += len(new)
+        if new:
+            text, self._unsettled = self._settle(self._unsettled + new)
+            self._ready += text
+
+    def _wait_for_news(self, seen: int, seconds: float) -> None:
+        """Wait until somebody says something or `seconds` are over."""
+        if seconds <= 0:
+            raise pexpect.TIMEOUT("nothing arrived")
+        with self._stream.news:
+            if self._life.said() == seen and not self._stream.closed:
+                self._stream.news.wait(seconds)
+
+
+def settle_port(data: bytes) -> tuple[bytes, bytes]:
+    """Split what arrived on the port into text and rest: it is all text."""
+    return data, b""
+
+
+def settle_serial(data: bytes) -> tuple[bytes, bytes]:
+    """Split what arrived on the UART into settled text and a rest that may still change.
+
+    Kernel messages are removed wherever they are, also inside a line of somebody else. The rest
+    is what could be the beginning of one, or of an escape sequence.
+    """
+    escape = _UNFINISHED_ESCAPE.search(data)
+    rest = data[escape.start() :] if escape else b""
+    text = _KERNEL_MESSAGE.sub(b"", clean(data[: len(data) - len(rest)]))
+    beginning = _KERNEL_BEGINNING.search(text)
+    if beginning is None:
+        return text, rest
+    return text[: beginning.start()], text[beginning.start() :] + rest
+
+
+class Console:
+    """The shell of the host behind one stream.
+
+    Args:
+        stream: where it talks.
+        life: the machine, watched during every wait.
+        serial: the stream is the UART, shared with the kernel and a terminal.
+        command_s: default seconds of silence after which a command hangs.
+    """
+
+    def __init__(self, stream: Stream, life: Life, *, serial: bool, command_s: float) -> None:
+        self.serial = serial
+        self._stream = stream
+        self._command_s = command_s
+        self._spawn = _StreamSpawn(stream, life, settle_serial if serial else settle_port)
+
+    def connect(self, deadline: Deadline) -> None:
+        """Probe until the shell answers: what is sent before it listens is lost.
+
+        Raises:
+            MachineCrash, MachineHang, DeadlineExceeded: it never did.
+        """
+        if self.serial:
+            self._wait_for_sign(deadline)
+        self._probe(deadline)
+        if not self.serial:
+            return
+        # Off with echo and line editing: `sh FILE` is not interactive, so it does neither. The
+        # kernel keeps the console for what is at least an error.
+        self.send("stty -echo; dmesg -n 4; exec sh /dev/tty")
+        self._probe(deadline)
+
+    def run(self, command: str, timeout: float | None = None) -> CommandResult:
+        """Run a shell command and return its output and exit status.
+
+        Args:
+            command: one line for the host's `sh`.
+            timeout: seconds of silence after which it hangs (scaled by the workstation's
+                speed; four times that is the limit for one that keeps talking).
+
+        Raises:
+            UsageError: the command does not fit in a line.
+            MachineCrash, MachineHang, DeadlineExceeded: the machine died or does not answer.
+        """
+        deadline = scaled(f"command `{_short(command)}`", timeout or self._command_s)
+        name = secrets.token_hex(4)
+        line = (
+            f"printf '%s%s\\n' 'TEE' 'BEGIN-{name}'; {{ {command}; }} 2>&1; "
+            f"printf '\\n%s%s %d\\n' 'TEE' 'CALL-{name}' $?"
+        )
+        if len(line) > _LONGEST_LINE or "\n" in command:
+            raise UsageError(
+                "a command for the host is one line of at most 3900 bytes",
+                "put a script into the initramfs instead",
+            )
+        self.send(line)
+        try:
+            self._expect(rb"TEEBEGIN-%s\n" % name.encode(), deadline)
+            match = self._expect(rb"\nTEECALL-%s (\d+)\n" % name.encode(), deadline)
+        except MachineCrash:
+            raise
+        except BaseException:
+            self._interrupt()
+            raise
+        output = self._spawn.before or b""
+        return CommandResult(command, int(match[1]), output.decode(errors="replace"))
+
+    def send(self, line: str) -> None:
+        """Type a line, without waiting for what it does."""
+        self._stream.send(line.encode() + b"\n")
+
+    def _interrupt(self) -> None:
+        """Stop a command that is given up, so that the next one finds a shell."""
+        if self.serial:
+            self._stream.send(b"\x03")
+
+    def _wait_for_sign(self, deadline: Deadline) -> None:
+        """Wait for a sign of a shell, or for a silence in which asking costs nothing."""
+        self._spawn.deadline = deadline
+        said = -1
+        while said != self._stream.end:
+            said = self._stream.end
+            try:
+                pause = min(_PROBE_LAST_S, deadline.remaining())
+                self._spawn.expect([_SHELL_SIGN], timeout=pause)
+                return
+            except pexpect.TIMEOUT:
+                deadline.check()
+
+    def _probe(self, deadline: Deadline) -> None:
+        self._spawn.deadline = deadline
+        pause = _PROBE_FIRST_S[self.serial]
+        while True:
+            name = secrets.token_hex(4)
+            # The backslash keeps an echo from looking like the answer. There is no quote in the
+            # line: of one whose beginning is lost, a quote would swallow all that follows. The line
+            # feed ends what an earlier loss has left behind.
+            self.send(f"\necho TEE\\READY-{name}")
+            try:
+                timeout = min(pause, deadline.remaining())
+                self._spawn.expect([rb"TEEREADY-%s\n" % name.encode()], timeout=timeout)
+                return
+            except pexpect.TIMEOUT:
+                deadline.check()
+            pause = min(_PROBE_LAST_S, pause * 2)
+
+    def _expect(self, pattern: bytes, deadline: Deadline) -> re.Match[bytes]:
+        """Wait for `pattern` as long as the deadline allows; it moves while there is progress."""
+        self._spawn.deadline = deadline
+        while True:
+            try:
+                self._spawn.expect(pattern, timeout=deadline.remaining())
+                match = self._spawn.match
+                assert isinstance(match, re.Match)
+                return match
+            except pexpect.TIMEOUT:
+                deadline.check()
+
+
+def _short(command: str) -> str:
+    return command if len(command) <= 60 else command[:57] + "..."

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a crashed or hung machine still tells: registers, rings, logs, and where the code was.
+
+Works on a machine that runs, hangs or is dead: memory and the consoles' logs outlive QEMU, only
+the registers need it alive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.abi import Event as Kind
+from harness.build.artefacts import Artefacts
+from harness.errors import TeecallError
+from harness.machine.deaths import clean
+from harness.machine.layout import KERNEL_BASE
+from harness.machine.machine import Machine
+from harness.machine.ram import RAM_BASE
+from harness.machine.rundir import RunDir
+from harness.machine.symbols import ElfSymbols
+from harness.trace.record import Trace, read_trace
+from harness.trace.ring import Event
+
+_TAIL_LINES = 25
+_LAST_EVENTS = 12
+_HART = re.compile(r"^CPU#(\d+)$", re.MULTILINE)
+_ADDRESS = re.compile(r"\b(?:0x)?([0-9a-f]{8}|[0-9a-f]{16})\b")
+_NAMED = ("pc", "x1/ra", "mepc", "sepc", "vsepc", "mcause", "scause", "vscause")
+_CODE = ("pc", "x1/ra", "mepc", "sepc")
+
+
+@dataclass(frozen=True, slots=True)
+class HartState:
+    """The registers of one hart that say where it was."""
+
+    hart: int
+    virtual: bool
+    registers: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found: lines for the last screen, and the files that have it all."""
+
+    summary: tuple[str, ...]
+    report: Path
+    files: tuple[Path, ...]
+
+
+class Symbolizer:
+    """Names addresses of whatever image they lie in."""
+
+    def __init__(self, artefacts: Artefacts) -> None:
+        self._images = [
+            ("OpenSBI", ElfSymbols(artefacts.opensbi_elf, runs_at=RAM_BASE)),
+            ("TSM", ElfSymbols(artefacts.tsm_elf)),
+        ]
+        if artefacts.vmlinux is not None:
+            self._images += [
+                ("Linux", ElfSymbols(artefacts.vmlinux)),
+                # Before it turns the MMU on, the kernel runs at its physical address.
+                ("Linux", ElfSymbols(artefacts.vmlinux, runs_at=KERNEL_BASE)),
+            ]
+
+    def describe(self, address: int) -> str | None:
+        """Return `image: function+offset (file:line)`, or None for an address of no image."""
+        for name, symbols in self._images:
+            try:
+                found = symbols.describe(address)
+            except (TeecallError, OSError, ValueError):
+                found = None
+            if found:
+                return f"{name}: {found}"
+        return None
+
+    def annotate(self, line: str) -> str:
+        """Return `line` with the code addresses in it explained behind it."""
+        found = (self.describe(int(text, 16)) for text in _ADDRESS.findall(line))
+        notes = "; ".join(note for note in found if note)
+        return f"{line}    <- {notes}" if notes else line
+
+
+def parse_registers(text: str) -> list[HartState]:
+    """Return the harts in the output of QEMU's `info registers -a`."""
+    parts = _HART.split(text)[1:]
+    harts = []
+    for number, block in zip(parts[::2], parts[1::2], strict=True):
+        registers = {}
+        for name in _NAMED:
+            match = re.search(rf"(?:^|\s){re.escape(name)}\s+([0-9a-f]+)", block)
+            if match:
+                registers[name] = int(match[1], 16)
+        virtual = re.search(r"^ ?V\s*=\s*1", block, re.MULTILINE) is not None
+        harts.append(HartState(int(number), virtual, registers))
+    return harts
+
+
+def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
+    """Save everything that explains why the machine failed into the run's folder.
+
+    Args:
+        machine: running, hanging or dead.
+        artefacts: the exact build it ran.
+        reason: the first line of the report.
+    """
+    machine.last_words()
+    names = Symbolizer(artefacts)
+    registers = _registers(machine)
+    trace = read_trace(machine.ram, artefacts, machine.config.machine.harts)
+    harts = [line for hart in parse_registers(registers) for line in _hart_lines(hart, names)]
+    faults = [line for event in trace.events for line in _fault_lines(event, names)]
+    uart = _tail(machine.uart.tail(1 << 14))
+    sections = [
+        ("harts", harts or ["no registers: QEMU is gone"]),
+        ("TSM faults", faults or ["none recorded"]),
+        ("last events", [_event_line(event) for event in _last_events(trace)]),
+        ("TSM log", trace.log.splitlines()[-_TAIL_LINES:]),
+        ("UART", [names.annotate(line) for line in uart]),
+        ("QEMU's messages", machine.stderr_tail()),
+    ]
+    files = _save(machine.run, registers, trace)
+    report = machine.run.write("forensics.txt", _text(reason, sections))
+    counters = [line for line in harts if " pc " in line]
+    return Findings((*faults[-1:], *counters), report, files)
+
+
+def _registers(machine: Machine) -> str:
+    if machine.status is not None:
+        return ""
+    try:
+        return machine.monitor.human("info registers -a")
+    except TeecallError as error:
+        return f"{error.message}\n"
+
+
+def _hart_lines(state: HartState, names: Symbolizer) -> Iterator[str]:
+    for name in _CODE:
+        address = state.registers.get(name)
+        if address is None or (address == 0 and name != "pc"):
+            continue
+        # A guest's addresses mean nothing in the images of the host.
+        found = None if state.virtual and name != "mepc" else names.describe(address)
+        where = found or ("in a guest" if state.virtual else "in none of the images")
+        short = name.split("/")[-1]
+        yield f"hart {state.hart} {short:<4} {address:#018x}  {where}"
+
+
+def _fault_lines(event: Event, names: Symbolizer) -> Iterator[str]:
+    if event.kind == Kind.TSM_FAULT:
+        where = names.describe(event.aux) or "in none of the images"
+        yield (
+            f"TSM fault on hart {event.hart}: mcause {event.value:#x} at {event.aux:#x}"
+            f" mtval {event.error & (1 << 64) - 1:#x}  {where}"
+        )
+
+
+def _last_events(trace: Trace) -> list[Event]:
+    return sorted(trace.events, key=lambda event: event.time)[-_LAST_EVENTS:]
+
+
+def _event_line(event: Event) -> str:
+    return (
+        f"hart {event.hart} time {event.time} {event.name} eid {event.eid:#x} fid {event.fid:#x}"
+        f" error {event.error} value {event.value:#x} aux {event.aux:#x}"
+    )
+
+
+def _tail(data: bytes) -> list[str]:
+    return clean(data).decode(errors="replace").splitlines()[-_TAIL_LINES:]
+
+
+def _text(reason: str, sections: Sequence[tuple[str, Sequence[str]]]) -> str:
+    lines = [reason]
+    for title, body in sections:
+        lines += ["", f"== {title}", *body]
+    return "\n".join(lines) + "\n"
+
+
+def _save(run: RunDir, registers: str, trace: Trace) -> tuple[Path, ...]:
+    files = {"events.json": trace.as_json(), "tsm.log": trace.log, "registers.txt": registers}
+    return tuple(run.write(name, content) for name, content in files.items() if content)

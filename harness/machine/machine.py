@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One QEMU, from its start to the moment when nothing of it is left."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+from harness.config.schema import Config
+from harness.errors import InfraError, MachineCrash, TeecallError
+from harness.machine.argv import (
+    BootFiles,
+    inherited_wiring,
+    printable,
+    qemu_argv,
+    terminal_wiring,
+)
+from harness.machine.deadline import Deadline
+from harness.machine.deaths import DeathWatch
+from harness.machine.monitor import Monitor
+from harness.machine.process import Qemu
+from harness.machine.ram import GuestRam
+from harness.machine.rundir import RunDir
+from harness.machine.streams import Drain, Stream
+
+_MIB = 1 << 20
+# After the consoles are closed QEMU is all but gone; its status follows at once.
+_LAST_BREATH_S = 2.0
+# A dying kernel or firmware needs a moment to print why.
+_LAST_WORDS_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A running machine.
+
+    Use `start_machine`, which ends it too.
+    """
+
+    config: Config
+    files: BootFiles
+    run: RunDir
+    ram: GuestRam
+    monitor: Monitor
+    uart: Stream
+    shell: Stream | None
+    _qemu: Qemu
+    _drain: Drain
+    _deaths: DeathWatch
+
+    @property
+    def pid(self) -> int:
+        """Process id of QEMU."""
+        return self._qemu.pid
+
+    @property
+    def status(self) -> int | None:
+        """QEMU's exit status (negative: the signal that killed it), None while it runs."""
+        return self._qemu.status
+
+    def said(self) -> int:
+        """Return the bytes that the machine has said so far on all its consoles."""
+        return self._drain.total
+
+    def check(self) -> None:
+        """Raise the error that says how the machine died, if it did.
+
+        Raises:
+            MachineCrash: firmware, TSM or kernel said so on the UART, or the machine went off.
+            InfraError: QEMU was killed from outside, or ended by itself with an error.
+        """
+        self._check_uart()
+        if self.uart.closed:
+            status = self._qemu.wait(_LAST_BREATH_S)
+            self._check_uart(all_of_it=True)
+            raise self._ended(status)
+
+    def wait_off(self, deadline: Deadline) -> int:
+        """Wait until QEMU has ended by itself and return its status.
+
+        Raises:
+            MachineCrash, MachineHang, DeadlineExceeded: it did not.
+        """
+        while not self.uart.closed:
+            with self._drain.news:
+                if not self.uart.closed:
+                    self._drain.news.wait(deadline.remaining())
+            deadline.progress(self.said())
+            self._check_uart()
+            if not self.uart.closed:
+                deadline.check()
+        status = self._qemu.wait(_LAST_BREATH_S)
+        if status:
+            raise self._ended(status)
+        return 0
+
+    @contextlib.contextmanager
+    def interrupt_log(self) -> Iterator[None]:
+        """Let QEMU log every trap to interrupts.log inside the `with` block."""
+        self.monitor.human("log int")
+        try:
+            yield
+        finally:
+            # A machine that has died inside has said so by another error.
+            with contextlib.suppress(InfraError):
+                self.monitor.human("log none")
+
+    def last_words(self) -> None:
+        """Give a dying machine the time to print why, as long as it keeps printing."""
+        for _ in range(10):
+            before = self.said()
+            with self._drain.news:
+                self._drain.news.wait(_LAST_WORDS_S)
+            if self.said() == before:
+                return
+
+    def _check_uart(self, *, all_of_it: bool = False) -> None:
+        new = self.uart.read(self._deaths.position)
+        death = self._deaths.feed(new + (b"\n" if all_of_it else b""))
+        if death is not None:
+            raise MachineCrash(f"{death.kind}: {death.line}")
+
+    def _ended(self, status: int | None) -> TeecallError:
+        if status is None:
+            return InfraError("QEMU closed its consoles but still runs")
+        messages = self.stderr_tail()
+        if status < 0:
+            name = signal.Signals(-status).name
+            return InfraError(f"QEMU was killed by {name}", "run again", details=messages)
+        if status > 0:
+            return InfraError(
+                f"QEMU ended with status {status}", "see qemu.stderr", details=messages
+            )
+        return MachineCrash("the machine switched itself off", details=messages)
+
+    def stderr_tail(self) -> list[str]:
+        """Return the last lines QEMU wrote on stderr."""
+        with contextlib.suppress(OSError):
+            text = self.run.file("qemu.stderr").read_text(errors="replace")
+            return text.splitlines()[-5:]
+        return []
+
+    def stop(self) -> int:
+        """End QEMU with the ladder QMP quit, SIGTERM, SIGKILL; return its status."""
+        return self._qemu.stop(self.monitor.quit)
+
+    def kill(self) -> None:
+        """End QEMU at once."""
+        self._qemu.kill()
+
+
+class _Wires:
+    """Socket pairs between QEMU and this process; QEMU's ends are closed here once it runs."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        pairs = {name: socket.socketpair() for name in names}
+        self.ours = {name: pair[0] for name, pair in pairs.items()}
+        self.theirs = {name: pair[1] for name, pair in pairs.items()}
+
+    def hand_over(self) -> None:
+        """Close QEMU's ends, so that the end of QEMU is the end of the streams."""
+        for end in self.theirs.values():
+            end.close()
+
+    def __enter__(self) -> _Wires:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for end in (*self.ours.values(), *self.theirs.values()):
+            end.close()
+
+
+@contextlib.contextmanager
+def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Machine]:
+    """Start QEMU; at the end of the `with` block nothing of it is left.
+
+    Its memory stays readable until then, also when QEMU is dead. `command.txt` in the run's
+    folder repeats the boot by hand.
+    """
+    with contextlib.ExitStack() as stack:
+        ram = stack.enter_context(GuestRam(config.machine.memory_mib * _MIB))
+        wires = stack.enter_context(_Wires(("uart", "shell", "monitor")))
+        numbers = {name: end.fileno() for name, end in wires.theirs.items()}
+        argv = qemu_argv(config, files, inherited_wiring(run.path, ram=ram.fd, **numbers))
+        run.write("command.txt", command_text(config, files, run))
+        drain = Drain()
+        uart = drain.add("uart", wires.ours["uart"])
+        port = config.console.mode == "port"
+        shell = drain.add("shell", wires.ours["shell"]) if port else None
+        monitor = Monitor(wires.ours["monitor"])
+        stack.callback(drain.finish)
+        stack.callback(monitor.close)
+        qemu = Qemu(argv, [ram.fd, *numbers.values()], run.file("qemu.stderr"))
+        stack.enter_context(qemu)
+        wires.hand_over()
+        drain.start()
+        yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, DeathWatch())
+
+
+def command_text(config: Config, files: BootFiles, run: RunDir) -> str:
+    """Return the command that repeats the boot on a terminal."""
+    by_hand = qemu_argv(config, files, terminal_wiring(run.path))
+    return (
+        "# Repeats this boot by hand: UART0 is this terminal, Ctrl-a c the monitor, Ctrl-a x ends"
+        f" it.\n{printable(by_hand)}\n"
+    )

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU as a child that cannot be left behind, whatever happens to this process.
+
+A watcher is started first: a shell that leads a process group of its own, reads a pipe whose
+write end only this process has, and then kills its whole group. QEMU is started into that group.
+When this process ends in any way, SIGKILL included, the kernel closes the pipe and the group
+dies. PR_SET_PDEATHSIG would not do: it follows the thread that started the child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from harness.errors import InfraError, ToolMissing
+
+# `kill -9 0` is the watcher's own group: nothing has to be told to it, so nothing can race.
+_WATCHER = ["/bin/sh", "-c", "read -r never; kill -9 0"]
+_QUIT_S = 2.0
+_TERM_S = 2.0
+
+
+class Watcher:
+    """The process group that dies with this process."""
+
+    def __init__(self) -> None:
+        read_end, self._write_end = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                _WATCHER,
+                stdin=read_end,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+            )
+        except OSError as error:
+            os.close(self._write_end)
+            raise InfraError(f"cannot start /bin/sh: {error.strerror}") from error
+        finally:
+            os.close(read_end)
+
+    @property
+    def group(self) -> int:
+        """Id of the process group."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """Kill everything in the group, the watcher included, and reap the watcher."""
+        if self._write_end < 0:
+            return
+        os.close(self._write_end)
+        self._write_end = -1
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.group, signal.SIGKILL)
+        self._process.wait()
+
+
+class Qemu:
+    """One running QEMU.
+
+    Args:
+        argv: the command line.
+        pass_fds: descriptors that QEMU inherits under the same numbers.
+        stderr: file that takes QEMU's own messages.
+    """
+
+    def __init__(self, argv: Sequence[str], pass_fds: Sequence[int], stderr: Path) -> None:
+        self._watcher = Watcher()
+        try:
+            with stderr.open("wb") as log:
+                self._process = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=pass_fds,
+                    process_group=self._watcher.group,
+                )
+        except FileNotFoundError as error:
+            self._watcher.close()
+            raise ToolMissing(f"{argv[0]} is not installed", "run `teecall doctor`") from error
+        except OSError as error:
+            self._watcher.close()
+            raise InfraError(f"cannot start {argv[0]}: {error.strerror}") from error
+        except BaseException:
+            self._watcher.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Process id of QEMU."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Exit status if QEMU has ended (negative: the signal that killed it), else None."""
+        return self._process.poll()
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for QEMU to end by itself; return its status, or None if it did not."""
+        try:
+            return self._process.wait(timeout=max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, ask: Callable[[], None]) -> int:
+        """End QEMU: `ask` it (QMP quit), then SIGTERM, then SIGKILL. Return its status."""
+        with contextlib.suppress(Exception):
+            if self.status is None:
+                ask()
+                self.wait(_QUIT_S)
+        if self.status is None:
+            self._process.terminate()
+            self.wait(_TERM_S)
+        return self.kill()
+
+    def kill(self) -> int:
+        """Kill the group, reap QEMU and return its status; nothing is left afterwards."""
+        self._watcher.close()
+        return self._process.wait()
+
+    def __enter__(self) -> Qemu:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine's memory: an anonymous file that QEMU maps and the harness reads.
+
+It can be read while the machine runs and after QEMU has died, and it needs no name in any
+folder, so that nothing stays behind.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from types import TracebackType
+
+from harness.errors import InfraError
+
+RAM_BASE = 0x80000000
+
+
+class GuestRam:
+    """Physical memory of the machine.
+
+    Args:
+        size: bytes of memory from RAM_BASE on.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.fd = os.memfd_create("teecall-ram")
+        try:
+            os.ftruncate(self.fd, size)
+            self._map = mmap.mmap(self.fd, size)
+        except (OSError, ValueError) as error:
+            os.close(self.fd)
+            raise InfraError(
+                f"cannot map {size >> 20} MiB for the machine's memory: {error}",
+                "lower machine.memory_mib",
+            ) from error
+
+    def contains(self, address: int, size: int) -> bool:
+        """Tell whether a physical range lies in memory."""
+        return address >= RAM_BASE and address + size <= RAM_BASE + self.size
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return `size` bytes at a physical address.
+
+        Raises:
+            ValueError: the range is not memory.
+        """
+        if not self.contains(address, size):
+            raise ValueError(f"{address:#x}+{size:#x} is not in memory")
+        offset = address - RAM_BASE
+        return self._map[offset : offset + size]
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._map.close()
+        os.close(self.fd)
+
+    def __enter__(self) -> GuestRam:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the machine says, taken off its sockets at once by a thread that does nothing else.
+
+QEMU stops a guest whose console nobody reads. So the thread here only moves bytes into memory:
+it runs no code of a user, decodes nothing and waits for nobody. Everyone who wants to see the
+bytes reads them from the `Stream`, at a position of their own.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+
+_CHUNK = 1 << 16
+# QEMU writes the whole log to a file; memory only needs what a reader may still ask for.
+_KEEP = 32 << 20
+
+
+class Stream:
+    """The bytes one console has said, and the socket to answer it."""
+
+    def __init__(self, name: str, channel: socket.socket, news: threading.Condition) -> None:
+        self.name = name
+        self.closed = False
+        self.news = news
+        self._channel = channel
+        self._data = bytearray()
+        self._dropped = 0
+
+    @property
+    def end(self) -> int:
+        """Number of bytes said so far."""
+        return self._dropped + len(self._data)
+
+    def read(self, position: int) -> bytes:
+        """Return what was said from `position` on (from the oldest byte kept, if that is later)."""
+        return bytes(self._data[max(0, position - self._dropped) :])
+
+    def tail(self, size: int) -> bytes:
+        """Return the last `size` bytes."""
+        return bytes(self._data[-size:])
+
+    def send(self, data: bytes) -> None:
+        """Send `data`; a machine that is gone swallows it, the next read tells why."""
+        try:
+            self._channel.sendall(data)
+        except OSError:
+            self.closed = True
+
+    def _fill(self) -> bool:
+        """Take what is there; return False at the end of the stream."""
+        try:
+            data = self._channel.recv(_CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        with self.news:
+            self._data += data
+            excess = len(self._data) - _KEEP
+            if excess > _CHUNK:
+                del self._data[:excess]
+                self._dropped += excess
+            self.closed = self.closed or not data
+            self.news.notify_all()
+        return bool(data)
+
+    def _fileno(self) -> int:
+        return self._channel.fileno()
+
+
+class Drain:
+    """The thread that keeps all streams of one machine empty."""
+
+    def __init__(self) -> None:
+        self.news = threading.Condition()
+        self.streams: list[Stream] = []
+        self._selector = selectors.DefaultSelector()
+        self._stop_read, self._stop_write = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
+
+    def add(self, name: str, channel: socket.socket) -> Stream:
+        """Read `channel` from now on (before `start`)."""
+        stream = Stream(name, channel, self.news)
+        self.streams.append(stream)
+        self._selector.register(channel, selectors.EVENT_READ, stream)
+        return stream
+
+    def start(self) -> None:
+        """Start reading."""
+        self._selector.register(self._stop_read, selectors.EVENT_READ, None)
+        self._thread.start()
+
+    @property
+    def total(self) -> int:
+        """Bytes said on all streams together: any growth is a sign of life."""
+        return sum(stream.end for stream in self.streams)
+
+    def finish(self) -> None:
+        """Wait for the end of all streams (QEMU is gone), then stop."""
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+        self._stop_write.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._selector.close()
+        self._stop_read.close()
+
+    def _run(self) -> None:
+        open_streams = len(self.streams)
+        while open_streams:
+            for key, _ in self._selector.select():
+                if key.data is None:
+                    return
+                if not key.data._fill():
+                    self._selector.unregister(key.fileobj)
+                    open_streams -= 1

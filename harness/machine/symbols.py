@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Symbols and source lines of the images that run in the machine."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from harness.errors import ConfigError
+
+_FUNCTION_LIKE = {"STT_FUNC", "STT_NOTYPE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A symbol at the address it was linked at."""
+
+    name: str
+    address: int
+    size: int
+
+
+class ElfSymbols:
+    """The symbols of one ELF file.
+
+    Args:
+        path: the file.
+        runs_at: address its lowest segment runs at, None where it was linked.
+    """
+
+    def __init__(self, path: Path, runs_at: int | None = None) -> None:
+        self.path = path
+        self._runs_at = runs_at
+
+    def object(self, name: str) -> Symbol:
+        """Return the symbol called `name` at the address where it is when the image runs.
+
+        Raises:
+            ConfigError: there is none, or the file has no symbol table.
+        """
+        found = self._objects.get(name)
+        if found is None:
+            raise ConfigError(
+                f"{self.path.name} has no symbol {name}",
+                "it must not be stripped (strip -g is fine)",
+            )
+        return Symbol(name, found.address + self._bias, found.size)
+
+    def describe(self, address: int) -> str | None:
+        """Return `function+offset` and, where known, `(file:line)` for an address of the image.
+
+        None if the address is not in the image's code.
+        """
+        linked = address - self._bias
+        if not self._low <= linked < self._high:
+            return None
+        index = bisect_right(self._functions, linked, key=lambda symbol: symbol.address) - 1
+        if index < 0:
+            return None
+        symbol = self._functions[index]
+        place = self._line(linked)
+        where = f" ({place})" if place else ""
+        return f"{symbol.name}+{linked - symbol.address:#x}{where}"
+
+    @cached_property
+    def _elf(self) -> Any:
+        from elftools.elf.elffile import ELFFile
+
+        # Left open: pyelftools reads sections when they are asked for.
+        file: BinaryIO = self.path.open("rb")
+        return ELFFile(file)
+
+    @cached_property
+    def _segments(self) -> list[tuple[int, int]]:
+        headers = (segment.header for segment in self._elf.iter_segments("PT_LOAD"))
+        return [(header.p_vaddr, header.p_vaddr + header.p_memsz) for header in headers]
+
+    @property
+    def _low(self) -> int:
+        return min(low for low, _ in self._segments)
+
+    @property
+    def _high(self) -> int:
+        return max(high for _, high in self._segments)
+
+    @cached_property
+    def _bias(self) -> int:
+        return 0 if self._runs_at is None else self._runs_at - self._low
+
+    def _table(self) -> Iterator[Any]:
+        table = self._elf.get_section_by_name(".symtab")
+        if table is None:
+            raise ConfigError(f"{self.path.name} has no symbol table", "do not strip it")
+        yield from table.iter_symbols()
+
+    @cached_property
+    def _objects(self) -> dict[str, Symbol]:
+        return {
+            entry.name: Symbol(entry.name, entry["st_value"], entry["st_size"])
+            for entry in self._table()
+            if entry["st_info"]["type"] == "STT_OBJECT"
+        }
+
+    @cached_property
+    def _functions(self) -> list[Symbol]:
+        found = [
+            Symbol(entry.name, entry["st_value"], entry["st_size"])
+            for entry in self._table()
+            if entry["st_info"]["type"] in _FUNCTION_LIKE
+            and entry["st_shndx"] != "SHN_UNDEF"
+            # Mapping symbols ($x) and local labels name no function.
+            and entry.name
+            and not entry.name.startswith(("$", ".L"))
+        ]
+        return sorted(found, key=lambda symbol: symbol.address)
+
+    def _line(self, address: int) -> str | None:
+        try:
+            return self._lines.line(address) if self._lines else None
+        except (KeyError, ValueError, AttributeError, AssertionError):
+            # Debug information that pyelftools cannot read costs the line, not the report.
+            return None
+
+    @cached_property
+    def _lines(self) -> _Lines | None:
+        return _Lines(self._elf.get_dwarf_info()) if self._elf.has_dwarf_info() else None
+
+
+class _Lines:
+    """Source lines by address; only the compilation units that are asked for are read."""
+
+    def __init__(self, dwarf: Any) -> None:
+        self._dwarf = dwarf
+        self._aranges = dwarf.get_aranges()
+
+    def line(self, address: int) -> str | None:
+        """Return `file:line` of an address."""
+        offset = self._aranges.cu_offset_at_addr(address) if self._aranges else None
+        if offset is None:
+            return None
+        program = self._dwarf.line_program_for_CU(self._dwarf.get_CU_at(offset))
+        last = None
+        for entry in program.get_entries():
+            state = entry.state
+            if state is None:
+                continue
+            if last is not None and not last.end_sequence:
+                if last.address <= address < state.address:
+                    return f"{_file_name(program, last.file)}:{last.line}"
+            last = state
+        return None
+
+
+def _file_name(program: Any, index: int) -> str:
+    header = program.header
+    # DWARF 5 counts files and folders from 0, the versions before from 1.
+    base = 0 if header.version >= 5 else 1
+    entry = header.file_entry[index - base]
+    folder = entry.dir_index - base
+    parts = [entry.name.decode()]
+    if folder >= 0:
+        parts.insert(0, header.include_directory[folder].decode())
+    return "/".join(parts)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the checks of a scenario one after the other and turns what they raise into verdicts."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from harness.errors import (
+    DeadlineExceeded,
+    InfraError,
+    MachineCrash,
+    MachineHang,
+    TeecallError,
+)
+from harness.verdict import Check, Verdict
+
+_S = TypeVar("_S")
+
+
+class CheckFailed(TeecallError):
+    """What is checked is not so."""
+
+
+class Skipped(TeecallError):
+    """The check has nothing to look at, because an earlier one failed."""
+
+    verdict = Verdict.SKIP
+    exit_code = 77
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[_S]):
+    """A check: its name, and a function that returns a line for people or raises.
+
+    The function raises CheckFailed when what it looks at is wrong, Skipped when there is
+    nothing to look at, and lets every other TeecallError through.
+    """
+
+    name: str
+    run: Callable[[_S], str]
+
+
+class Witness(Protocol):
+    """Is told of every check as it ends, and of what went wrong while the evidence is fresh."""
+
+    def ended(self, check: Check) -> None:
+        """A check has ended."""
+
+    def failed(self, name: str, error: TeecallError) -> None:
+        """A check is about to end badly; the machine, if there is one, still exists."""
+
+
+def run_steps(steps: Sequence[Step[_S]], state: _S, witness: Witness) -> list[Check]:
+    """Run all steps and return their outcomes.
+
+    After a crash, a hang, an expired deadline or an error of the environment there is nothing
+    left to check: the remaining steps are skipped.
+    """
+    checks: list[Check] = []
+    gone = ""
+    for step in steps:
+        started = time.monotonic()
+        if gone:
+            verdict, detail = Verdict.SKIP, gone
+        else:
+            verdict, detail, gone = _run_one(step, state, witness)
+        check = Check(step.name, verdict, detail, time.monotonic() - started)
+        checks.append(check)
+        witness.ended(check)
+    return checks
+
+
+def _run_one(step: Step[_S], state: _S, witness: Witness) -> tuple[Verdict, str, str]:
+    """Return verdict, detail and, when the later steps make no sense any more, why."""
+    try:
+        return Verdict.PASS, step.run(state), ""
+    except Skipped as error:
+        return Verdict.SKIP, error.message, ""
+    except TeecallError as error:
+        failure = error
+    except Exception as error:
+        failure = _own_error(error)
+    witness.failed(step.name, failure)
+    ends = (MachineCrash, MachineHang, DeadlineExceeded, InfraError)
+    over = isinstance(failure, ends) or failure.exit_code not in (1, 77)
+    gone = f"{step.name} ended the run" if over else ""
+    return failure.verdict, failure.message, gone
+
+
+def _own_error(error: Exception) -> InfraError:
+    """Wrap an error of the harness itself: it says nothing about what is under test."""
+    frames = traceback.format_exception(error)
+    return InfraError(
+        f"teecall itself failed: {type(error).__name__}: {error}",
+        "please report this with the run folder",
+        details="".join(frames).splitlines()[-8:],
+    )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where inputs come from, and how each is verified."""

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Event rings of M-mode and the TSM, as firmware/abi/teecall.h lays them out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness import abi
+from harness.machine.symbols import ElfSymbols
+
+EVENT = struct.Struct("<QQHHIQQqQQ")
+HEADER = struct.Struct("<QIIQ40x")
+
+
+class Memory(Protocol):
+    """Physical memory that can be read."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return `size` bytes at a physical address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One crossing of a domain or privilege border on one hart.
+
+    `writer` is "tsmd" (M-mode) or "tsm"; the other fields are those of struct tee_event.
+    """
+
+    writer: str
+    hart: int
+    time: int
+    instret: int
+    kind: int
+    sdid: int
+    eid: int
+    fid: int
+    error: int
+    value: int
+    aux: int
+
+    @property
+    def name(self) -> str:
+        """Name of the kind."""
+        try:
+            return abi.Event(self.kind).name
+        except ValueError:
+            return f"KIND_{self.kind}"
+
+    @property
+    def function(self) -> int:
+        """The function id in `fid` (a6) without the SDID."""
+        return self.fid & abi.A6_FID_MASK
+
+    def is_call(self, eid: int, function: int) -> bool:
+        """Tell whether the event belongs to a call of this function."""
+        return self.eid == eid and self.function == function
+
+    def as_json(self) -> dict[str, object]:
+        """Return the event for `events.json`, addresses in hexadecimal."""
+        return {
+            "hart": self.hart,
+            "writer": self.writer,
+            "kind": self.name,
+            "time": self.time,
+            "instret": self.instret,
+            "sdid": self.sdid,
+            "eid": f"{self.eid:#x}",
+            "fid": f"{self.fid:#x}",
+            "error": self.error,
+            "value": f"{self.value:#x}",
+            "aux": f"{self.aux:#x}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The events that one writer has kept of one hart, oldest first.
+
+    `lost` events were overwritten by later ones.
+    """
+
+    events: tuple[Event, ...]
+    lost: int
+
+
+def decode_ring(data: bytes, writer: str) -> Ring:
+    """Decode a `struct tee_ring`; one that is not in use yet has no events.
+
+    Raises:
+        ValueError: the ring has another version or is damaged.
+    """
+    magic, version, capacity, head = HEADER.unpack_from(data)
+    if magic == 0:
+        return Ring((), 0)
+    if magic != abi.RING_MAGIC or version != abi.ABI_VERSION:
+        raise ValueError(f"event ring of {writer}: magic {magic:#x}, version {version}")
+    room = (len(data) - HEADER.size) // EVENT.size
+    if not 0 < capacity <= room:
+        raise ValueError(f"event ring of {writer}: capacity {capacity}")
+    first = max(0, head - capacity)
+    offsets = (HEADER.size + (number % capacity) * EVENT.size for number in range(first, head))
+    return Ring(tuple(_event(data, offset, writer) for offset in offsets), first)
+
+
+def _event(data: bytes, offset: int, writer: str) -> Event:
+    time, instret, kind, sdid, hart, eid, fid, error, value, aux = EVENT.unpack_from(data, offset)
+    return Event(writer, hart, time, instret, kind, sdid, eid, fid, error, value, aux)
+
+
+def merge(*rings: Iterable[Event]) -> list[Event]:
+    """Return the events of all rings, hart by hart in the order in which they happened.
+
+    A hart's own instret orders its events across the two writers; between harts it says nothing.
+    """
+    return sorted(
+        (event for ring in rings for event in ring),
+        key=lambda event: (event.hart, event.instret, event.time),
+    )
+
+
+def read_rings(memory: Memory, symbols: ElfSymbols, writer: str, harts: int) -> list[Ring]:
+    """Read the rings of all harts that `writer` keeps in `<writer>_rings`."""
+    symbol = symbols.object(f"{writer}_rings")
+    size = symbol.size // abi.MAX_HARTS
+    return [
+        decode_ring(memory.read(symbol.address + hart * size, size), writer)
+        for hart in range(min(harts, abi.MAX_HARTS))
+    ]

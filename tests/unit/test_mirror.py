@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which mirror is found in a system's apt configuration."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import NoSpace, SourceError
+from harness.sources import mirror
+from harness.sources.apt import Apt, UnknownVersion
+from harness.sources.spec import parse
+
+DEB822 = """\
+# The system's sources.
+Types: deb
+# URIs: http://old.example/debian
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By:
+ /usr/share/keyrings/debian.gpg
+
+Types: deb
+URIs: http://mirror.example/security
+Suites: bookworm-security
+Components: main
+"""
+THIRD_PARTY = "deb [signed-by=/k.gpg arch=amd64] https://third.example/apt nodistro main\n"
+ONE_LINE = "# deb http://no.example x main\ndeb-src http://src.example/debian trixie main\n" + (
+    "deb cdrom:[disc]/ trixie main\ndeb [signed-by=/k.gpg] http://line.example/debian trixie main\n"
+)
+
+
+def system(folder: Path, files: dict[str, str], release: str = "debian") -> mirror.Mirror | None:
+    (folder / "sources.list.d").mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (folder / "os-release").write_text(f'ID={release}\nVERSION_CODENAME="bookworm"\n')
+    return mirror.find(folder, folder / "os-release")
+
+
+def test_deb822(tmp_path: Path) -> None:
+    files = {"sources.list.d/a.list": THIRD_PARTY, "sources.list.d/debian.sources": DEB822}
+    wanted = mirror.Mirror("http://mirror.example/debian", "/usr/share/keyrings/debian.gpg")
+    assert system(tmp_path, files) == wanted
+
+
+def test_one_line(tmp_path: Path) -> None:
+    found = system(tmp_path, {"sources.list": ONE_LINE})
+    assert found == mirror.Mirror("http://line.example/debian", "/k.gpg")
+
+
+def test_another_distribution(tmp_path: Path) -> None:
+    text = "deb http://mirror.example/ubuntu noble main\n"
+    assert system(tmp_path, {"sources.list": text}, "ubuntu") is None
+
+
+class Replies:
+    """An apt that answers from a script."""
+
+    def __init__(self, *errors: str) -> None:
+        self.errors = list(errors)
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        """Answer with the next error; succeed when there is none left."""
+        self.commands.append(command)
+        error = self.errors.pop(0) if self.errors else ""
+        return subprocess.CompletedProcess(command, 100 if error else 0, "", error)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    times: list[float] = []
+    monkeypatch.setattr(time, "sleep", times.append)
+    return times
+
+
+def test_a_passing_fault_of_the_mirror_is_tried_again(tmp_path: Path, waits: list[float]) -> None:
+    notes: list[str] = []
+    replies = Replies("E: Mirror sync in progress?", "E: Temporary failure resolving")
+    Apt(tmp_path, notes.append, replies).update()
+    assert waits == [2.0, 5.0]
+    assert "Mirror sync" in notes[0]
+
+
+def test_a_lasting_fault_is_an_error(tmp_path: Path, waits: list[float]) -> None:
+    with pytest.raises(SourceError, match="apt failed") as caught:
+        Apt(tmp_path, lambda _: None, Replies(*["E: Could not connect"] * 9)).update()
+    assert caught.value.remedy
+    assert len(waits) == 3
+
+
+def test_an_unknown_version_renews_the_lists_once(
+    tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = mirror.Mirror("http://mirror.example/debian", "/k.gpg")
+    monkeypatch.setattr(mirror, "find", lambda: found)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/apt-get")
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/x_InRelease").touch()
+    gone = "E: Version '1' for 'x' was not found"
+    replies = Replies(gone, "", gone)
+    with pytest.raises(UnknownVersion):
+        Apt(tmp_path, lambda _: None, replies).fetch(parse("apt:x=1"), tmp_path)
+    assert [command[-1] for command in replies.commands] == ["x=1", "update", "x=1"]
+    assert not waits
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(NoSpace):
+        Apt(tmp_path, lambda _: None, Replies("E: No space left on device")).update()
