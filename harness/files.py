@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from harness.errors import NoSpace, StoreError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CHUNK = 1 << 20
+_SCRATCH = "tmp-"
+_SETTLED_S = 10.0
 
 
 @contextmanager
@@ -44,6 +47,18 @@ def no_space(folder: Path) -> NoSpace:
     )
 
 
+def require_space(folder: Path, size: int) -> None:
+    """Check that a disk has room for what is about to be written, in bytes.
+
+    For tools that do not survive a full disk: apt waits for ever.
+
+    Raises:
+        NoSpace: it has not.
+    """
+    if shutil.disk_usage(folder).free < size:
+        raise no_space(folder)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock that dies with the process. The file itself stays."""
@@ -61,18 +76,42 @@ def locked(path: Path) -> Iterator[None]:
 def scratch(parent: Path, prefix: str) -> Iterator[Path]:
     """Give a folder that is gone afterwards, unless it was renamed to where it belongs.
 
-    It lies on the same disk as its parent, so that a rename publishes it atomically.
+    It lies on the same disk as its parent, so that a rename publishes it atomically. Folders
+    that a killed process left are removed on the way.
     """
     with disk_errors(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}.", dir=parent))
-    # mkdtemp makes it private; a store on a shared disk is read by others.
-    folder.chmod(0o755)
+        _sweep(parent)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{prefix}.", dir=parent))
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        # The lock says that the folder is in use, as long as this process lives.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # mkdtemp makes it private; a store on a shared disk is read by others.
+        folder.chmod(0o755)
         with disk_errors(parent):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove scratch folders whose process is gone."""
+    for folder in parent.glob(f"{_SCRATCH}*"):
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            # One that was just made may not be locked yet.
+            if time.time() - os.fstat(handle).st_ctime > _SETTLED_S:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(handle)
 
 
 def publish(folder: Path, final: Path) -> None:
@@ -81,7 +120,7 @@ def publish(folder: Path, final: Path) -> None:
     The caller holds the lock of the final name.
     """
     if final.exists():
-        doomed = Path(tempfile.mkdtemp(prefix="old.", dir=final.parent))
+        doomed = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}old.", dir=final.parent))
         final.rename(doomed / final.name)
         folder.rename(final)
         shutil.rmtree(doomed, ignore_errors=True)

@@ -94,8 +94,7 @@ class Store:
                 yield None
                 return
             parent = self._root / key.recipe
-            _remove_leftovers(parent, key)
-            with scratch(parent, f"tmp-{key.digest[:12]}") as folder:
+            with scratch(parent, key.digest[:12]) as folder:
                 out = folder / "out"
                 out.mkdir()
                 yield out
@@ -106,12 +105,6 @@ class Store:
         """Remove an entry, such as one found damaged."""
         with locked(self._cache / "locks" / f"store-{key.short}.lock"):
             shutil.rmtree(self.place(key), ignore_errors=True)
-
-
-def _remove_leftovers(parent: Path, key: Key) -> None:
-    """Remove what a killed build of this key left. The caller holds the key's lock."""
-    for folder in parent.glob(f"tmp-{key.digest[:12]}.*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_manifest(place: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -103,6 +104,12 @@ def run(args: list[str]) -> int:
         return _INTERRUPTED
 
 
+def _terminate(number: int, _: object) -> None:
+    """End as on ctrl-C, so that context managers stop tools and remove their folders."""
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Entry point of the `teecall` command."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))

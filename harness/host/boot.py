@@ -53,6 +53,7 @@ def reach_shell(machine: Machine, while_booting: Callable[[], None] | None = Non
     deadline = Deadline(
         "boot to the host's shell", times.stall_s * slowness(), times.boot_s * slowness()
     )
+    machine.connect_monitor()
     if while_booting is not None:
         while_booting()
     shell = Console(stream, machine, serial=serial, command_s=times.command_s)

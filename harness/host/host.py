@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ from harness.host.results import (
     parse_answer,
 )
 from harness.machine.console import Console
-from harness.machine.deadline import scaled
+from harness.machine.deadline import scaled, slowness
 from harness.machine.machine import Machine
 
 _USAGE = 2
 _COMMAND_NOT_FOUND = 127
+# Beyond the guest's own time: launch and teardown.
+_TEARDOWN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Host:
         ]
 
     def run_guest(
-        self, elf: str, *, nonce: int = 0, hold: str | None = None, timeout: float | None = None
+        self, elf: str, *, nonce: int = 0, hold: str | None = None, seconds: float = 60.0
     ) -> GuestRun:
         """Launch a TVM and run it to its end; destroy it too, unless it is held.
 
@@ -107,10 +110,13 @@ class Host:
             elf: path of the guest on the host.
             nonce: the guest's argument.
             hold: name under which the TVM stays until `release`.
-            timeout: seconds of silence after which it hangs.
+            seconds: time the guest has (scaled by the workstation's speed); the tool then ends
+                it in order.
         """
-        keep = ("--hold", hold) if hold else ()
-        return _guest_run(self.tvm_json("run", elf, "--arg", hex(nonce), *keep, timeout=timeout))
+        limit = math.ceil(seconds * slowness())
+        words: list[object] = ["run", elf, "--arg", hex(nonce), "--timeout", limit]
+        words += ["--hold", hold] if hold else []
+        return _guest_run(self.tvm_json(*words, timeout=seconds + _TEARDOWN_S))
 
     def release(self, name: str) -> GuestRun:
         """Let a held TVM go: destroy it, reclaim its memory."""

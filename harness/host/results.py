@@ -147,21 +147,34 @@ class GuestRun:
         return [range(base, base + pages * 4096) for base, pages in ranges]
 
     @property
-    def trouble(self) -> str:
-        """What went wrong, in words; empty when nothing did."""
+    def timed_out(self) -> bool:
+        """True when the tool's time limit ended the guest."""
+        return (self.first("exit") or {}).get("reason") == "limit"
+
+    @property
+    def error(self) -> str:
+        """The first call that failed, in words; empty when none did."""
         for event in self.all("error"):
             name = error_name(number(event, "error"))
             return f"{event.get('call')} failed with {name}: {event.get('message', '')}".rstrip(
                 ": "
             )
+        return ""
+
+    @property
+    def trouble(self) -> str:
+        """What kept the guest from ending well, in words; empty when nothing did."""
+        if self.error:
+            return self.error
         end = self.first("exit")
         if end is not None and end.get("reason") != "shutdown":
             where = ", ".join(
                 f"{key} {number(end, key):#x}" for key in ("scause", "stval", "htval") if key in end
             )
             return f"the guest ended by {end.get('reason')} ({where})"
-        if self.status or not self.events:
-            return f"the tvm tool failed (status {self.status}): {'; '.join(self.messages)}"
+        if end is None:
+            said = "; ".join(self.messages) or "it did not say why"
+            return f"the tvm tool failed (status {self.status}): {said}"
         return ""
 
     def all(self, kind: str) -> Iterable[JsonObject]:

@@ -74,7 +74,7 @@ class Machine:
             InfraError: QEMU was killed from outside, or ended by itself with an error.
         """
         self._check_uart()
-        if self.uart.closed:
+        if self._drain.any_closed:
             status = self._qemu.wait(_LAST_BREATH_S)
             self._check_uart(all_of_it=True)
             raise self._ended(status)
@@ -97,6 +97,18 @@ class Machine:
         if status:
             raise self._ended(status)
         return 0
+
+    def connect_monitor(self) -> None:
+        """Connect to QEMU's monitor now; otherwise its first use does.
+
+        Raises:
+            InfraError: QEMU did not come up; its own messages are in the details.
+        """
+        try:
+            self.monitor.connect()
+        except InfraError:
+            self.check()
+            raise
 
     @contextlib.contextmanager
     def interrupt_log(self) -> Iterator[None]:
@@ -158,6 +170,9 @@ class _Wires:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         pairs = {name: socket.socketpair() for name in names}
+        for _, theirs in pairs.values():
+            # QEMU sends a UART byte by byte, and each counts as hundreds.
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MIB)
         self.ours = {name: pair[0] for name, pair in pairs.items()}
         self.theirs = {name: pair[1] for name, pair in pairs.items()}
 
@@ -197,6 +212,7 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         port = config.console.mode == "port"
         shell = drain.add("shell", wires.ours["shell"]) if port else None
         monitor = Monitor(wires.ours["monitor"])
+        stack.callback(_correct_logs, drain, run)
         stack.callback(drain.finish)
         stack.callback(monitor.close)
         qemu = Qemu(argv, [ram.fd, *numbers.values()], run.file("qemu.stderr"))
@@ -204,6 +220,19 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         wires.hand_over()
         drain.start()
         yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, DeathWatch())
+
+
+def _correct_logs(drain: Drain, run: RunDir) -> None:
+    """Make each log what the machine has said.
+
+    QEMU writes the logs itself, so that they are there whatever happens to this process. When a
+    socket is full for a moment, it logs the byte that has to wait, and again when it is sent.
+    """
+    for stream in drain.streams:
+        log, said = run.file(f"{stream.name}.log"), stream.all()
+        with contextlib.suppress(OSError):
+            if said is not None and log.read_bytes() != said:
+                log.write_bytes(said)
 
 
 def command_text(config: Config, files: BootFiles, run: RunDir) -> str:

@@ -37,6 +37,10 @@ class Stream:
         """Return what was said from `position` on (from the oldest byte kept, if that is later)."""
         return bytes(self._data[max(0, position - self._dropped) :])
 
+    def all(self) -> bytes | None:
+        """Return everything said, None when it was too much to keep."""
+        return None if self._dropped else bytes(self._data)
+
     def tail(self, size: int) -> bytes:
         """Return the last `size` bytes."""
         return bytes(self._data[-size:])
@@ -96,6 +100,11 @@ class Drain:
     def total(self) -> int:
         """Bytes said on all streams together: any growth is a sign of life."""
         return sum(stream.end for stream in self.streams)
+
+    @property
+    def any_closed(self) -> bool:
+        """True when QEMU has closed a console: it is gone, or about to be."""
+        return any(stream.closed for stream in self.streams)
 
     def finish(self) -> None:
         """Wait for the end of all streams (QEMU is gone), then stop."""

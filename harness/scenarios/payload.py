@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import abi
 from harness.errors import ConfigError
-from harness.machine.layout import Image, parse_image, read_image
+from harness.machine.layout import Image, parse_image
 from harness.machine.symbols import ElfSymbols
 
 PAGE = 4096
@@ -23,6 +23,7 @@ SECRET_SIZE = 32
 PRIMES_BELOW_10000 = 1229
 GUEST_PATH = "/payload/hello.elf"
 _MASK = (1 << 64) - 1
+_WHAT = "the guest (tvm.payload)"
 _MIX = 0x9E3779B97F4A7C15
 
 
@@ -30,12 +31,13 @@ _MIX = 0x9E3779B97F4A7C15
 class Payload:
     """The guest's file with the secret of this run in it.
 
-    `secret_gpa` is the guest physical address of the secret.
+    `secret_gpa` is the guest physical address of the secret, None in a guest of the user's that
+    has no place for one.
     """
 
     file: bytes
     secret: bytes
-    secret_gpa: int
+    secret_gpa: int | None
     entry: int
     pages: Mapping[int, bytes]
 
@@ -55,15 +57,22 @@ def make_payload(path: Path, secret: bytes) -> Payload:
     """Return the guest with `secret` (SECRET_SIZE bytes) put into its ELF file.
 
     Raises:
-        ConfigError: it is not a guest that has a place for a secret.
+        ConfigError: it is not a guest.
     """
-    what = "the guest (tvm.payload)"
-    address = ElfSymbols(path).object("secret").address
-    offset = _file_offset(read_image(path, what), address)
     blob = path.read_bytes()
-    patched = blob[:offset] + secret + blob[offset + SECRET_SIZE :]
-    image = parse_image(patched, path, what)
-    return Payload(patched, secret, address, image.entry, measured_pages(image))
+    address = _secret_address(path)
+    if address is not None:
+        offset = _file_offset(parse_image(blob, path, _WHAT), address)
+        blob = blob[:offset] + secret + blob[offset + SECRET_SIZE :]
+    image = parse_image(blob, path, _WHAT)
+    return Payload(blob, secret, address, image.entry, measured_pages(image))
+
+
+def _secret_address(path: Path) -> int | None:
+    try:
+        return ElfSymbols(path).object("secret").address
+    except ConfigError:
+        return None
 
 
 def _file_offset(image: Image, address: int) -> int:

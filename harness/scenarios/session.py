@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from harness.config.schema import Config
-from harness.errors import InfraError, MachineError, TeecallError
+from harness.errors import InfraError, TeecallError
 from harness.machine.follow import following
 from harness.machine.machine import Machine
 from harness.machine.rundir import RunDir
@@ -23,6 +23,15 @@ from harness.verdict import Check, Verdict
 
 SCENARIOS: dict[str, Sequence[Step[Smoke]]] = {"smoke": STEPS}
 _INTERRUPTED = 130
+# Where to look first when a check fails on a machine that lives.
+_EVIDENCE = {
+    "tsm": "tsm.log",
+    "launch": "tsm.log",
+    "steps": "events.json",
+    "isolation": "events.json",
+    "teardown": "tsm.log",
+    "relaunch": "tsm.log",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +80,8 @@ class _Witness:
 
             found = collect(machine, artefacts, f"{error.verdict}: {error.message}")
             failure = replace(failure, where=found.summary, evidence=found.report)
-        elif isinstance(error, MachineError) and machine is not None:
-            failure = replace(failure, evidence=machine.run.file("uart.log"))
+        elif machine is not None and not isinstance(error, InfraError):
+            failure = replace(failure, evidence=machine.run.file(_EVIDENCE.get(name, "uart.log")))
         self.failures.append(failure)
         if isinstance(error, InfraError) or error.exit_code == 2:
             self.exit_code = self.exit_code or error.exit_code

@@ -26,7 +26,6 @@ from harness.scenarios.smoke_checks import (
     check_answer,
     check_domains,
     check_isolated,
-    check_returned,
     check_steps,
     check_teardown,
     check_tsm_info,
@@ -160,11 +159,7 @@ def boot(smoke: Smoke) -> str:
     smoke.recorder = recorder
     smoke.on_power(machine)
 
-    def meanwhile() -> None:
-        recorder.prepare()
-        machine.monitor.connect()
-
-    smoke.host = reach_shell(machine, while_booting=meanwhile)
+    smoke.host = reach_shell(machine, while_booting=recorder.prepare)
     seconds = smoke.metrics["boot_s"] = time.monotonic() - started
     return f"{check_domains(smoke.host)}, host shell after {seconds:.2f} s"
 
@@ -188,7 +183,7 @@ def launch(smoke: Smoke) -> str:
     started = time.monotonic()
     with host.machine.interrupt_log():
         guest = host.run_guest(
-            GUEST_PATH, nonce=nonce, hold=_HOLD, timeout=smoke.config.timeouts.guest_s
+            GUEST_PATH, nonce=nonce, hold=_HOLD, seconds=smoke.config.timeouts.guest_s
         )
         smoke.events = recorder.events(host.machine.ram)
     smoke.metrics["launch_s"] = time.monotonic() - started
@@ -216,9 +211,7 @@ def isolation(smoke: Smoke) -> str:
 def teardown(smoke: Smoke) -> str:
     """Destroy the TVM and take its memory back: empty, readable, nothing left in the TSM."""
     host, guest, recorder = smoke.need_host(), smoke.need_launch(), smoke.need_recorder()
-    released = host.release(_HOLD)
-    detail = check_teardown(host, guest, released)
-    return f"{detail}, {_unchanged(smoke, recorder, host)}"
+    return _torn_down(smoke, host, recorder, guest, host.release(_HOLD))
 
 
 def relaunch(smoke: Smoke) -> str:
@@ -227,11 +220,10 @@ def relaunch(smoke: Smoke) -> str:
     smoke.need_launch()
     nonce = smoke.nonce("second")
     started = time.monotonic()
-    guest = host.run_guest(GUEST_PATH, nonce=nonce, timeout=smoke.config.timeouts.guest_s)
+    guest = host.run_guest(GUEST_PATH, nonce=nonce, seconds=smoke.config.timeouts.guest_s)
     smoke.metrics["relaunch_s"] = time.monotonic() - started
     check_answer(guest, payload, nonce)
-    check_teardown(host, guest, guest)
-    return f"nonce {nonce:016x} answered, {_unchanged(smoke, recorder, host)}"
+    return f"nonce {nonce:016x} answered, {_torn_down(smoke, host, recorder, guest, guest)}"
 
 
 def poweroff(smoke: Smoke) -> str:
@@ -243,9 +235,12 @@ def poweroff(smoke: Smoke) -> str:
     return "QEMU ended by itself with status 0"
 
 
-def _unchanged(smoke: Smoke, recorder: Recorder, host: Host) -> str:
+def _torn_down(
+    smoke: Smoke, host: Host, recorder: Recorder, launched: GuestRun, end: GuestRun
+) -> str:
     assert smoke.before is not None
-    return check_returned(smoke.before, recorder.stats(host.machine.ram))
+    after = recorder.stats(host.machine.ram)
+    return check_teardown(host, launched, end, smoke.before, after)
 
 
 STEPS: tuple[Step[Smoke], ...] = tuple(

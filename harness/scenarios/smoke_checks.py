@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import abi
+from harness.errors import DeadlineExceeded
 from harness.host.host import Host
 from harness.host.results import Access, CallResult, GuestRun, error_name, number
 from harness.machine.layout import KERNEL_BASE, read_image
+from harness.machine.ram import GuestRam
 from harness.machine.symbols import ElfSymbols
 from harness.scenarios.payload import PAGE, SECRET_SIZE, Payload
 from harness.scenarios.runner import CheckFailed
@@ -92,6 +94,10 @@ def check_tsm_info(host: Host, buffer: int, harts: int) -> tuple[list[CallResult
 
 def check_answer(guest: GuestRun, payload: Payload, nonce: int) -> str:
     """Check that the measured pages and every line of the guest are what they must be."""
+    if guest.timed_out:
+        raise DeadlineExceeded(
+            "the guest did not end in its time", "raise timeouts.guest_s", details=guest.lines[-5:]
+        )
     if guest.trouble:
         raise CheckFailed(guest.trouble, "see tsm.log, events.json", details=guest.lines[-5:])
     if sorted(guest.pages) != sorted(payload.pages):
@@ -165,15 +171,12 @@ def check_isolated(host: Host, guest: GuestRun, payload: Payload, tsm_elf: Path)
     """Check that the host can neither read nor write memory of the TSM and the TVM."""
     config = host.machine.config
     ram = host.machine.ram
-    secret_at = guest.pages[payload.secret_gpa & ~(PAGE - 1)] + payload.secret_gpa % PAGE
-    if ram.read(secret_at, SECRET_SIZE) != payload.secret:
-        raise CheckFailed(f"the guest's secret is not at {secret_at:#x}, where its page should be")
     region = config.memory
     places = {
         region.tsm_base: "first page of the TSM",
         ElfSymbols(tsm_elf).object("tsm_stats").address: "data of the TSM",
         region.tsm_base + region.tsm_size - PAGE: "boot information of the TSM",
-        secret_at: "the guest's secret",
+        **_secret_place(ram, guest, payload),
         **{pa: f"guest page {gpa:#x}" for gpa, pa in guest.pages.items()},
     }
     before = {address: ram.read(address, len(_PROBE)) for address in places}
@@ -189,6 +192,16 @@ def check_isolated(host: Host, guest: GuestRun, payload: Payload, tsm_elf: Path)
         f"{len(places)} places of TSM and TVM: every read and write faults, "
         f"the kernel lives, {size >> 10} KiB of the TSM's image unchanged"
     )
+
+
+def _secret_place(ram: GuestRam, guest: GuestRun, payload: Payload) -> dict[int, str]:
+    """Return where the guest's secret is; it must be there, or the attack would prove nothing."""
+    if payload.secret_gpa is None:
+        return {}
+    address = guest.pages[payload.secret_gpa & ~(PAGE - 1)] + payload.secret_gpa % PAGE
+    if ram.read(address, SECRET_SIZE) != payload.secret:
+        raise CheckFailed(f"the guest's secret is not at {address:#x}, where its page should be")
+    return {address: "the guest's secret"}
 
 
 def _touch_all(host: Host, addresses: Sequence[int]) -> list[Access]:
@@ -234,58 +247,75 @@ def _check_image(host: Host, tsm_elf: Path) -> int:
     return size
 
 
-def check_teardown(host: Host, launched: GuestRun, end: GuestRun) -> str:
+def check_teardown(
+    host: Host, launched: GuestRun, end: GuestRun, before: TsmStats, after: TsmStats
+) -> str:
     """Check that the TVM is gone and its memory is the host's again, and empty.
 
     Args:
         host: whose memory it is.
         launched: the run that says which memory was converted.
         end: the run that says how destroy and reclaim went.
+        before: what the TSM counted before the launch.
+        after: what it counts now.
     """
-    if end.trouble and end.first("reclaim") is None:
-        raise CheckFailed(end.trouble, "see tsm.log, events.json")
     destroy, gone = end.first("destroy"), end.first("gone")
-    if destroy is None or number(destroy, "error"):
-        raise CheckFailed(f"destroy_tvm: {error_name(number(destroy or {}, 'error'))}")
-    pages = _check_reclaimed(host, launched, end)
+    if destroy is None:
+        why = end.error or "; ".join(end.messages) or "the tool did not say why"
+        raise CheckFailed(f"the TVM was not destroyed: {why}", "see tsm.log, events.json")
+    if number(destroy, "error"):
+        raise CheckFailed(f"destroy_tvm: {error_name(number(destroy, 'error'))}")
+    pages = _check_reclaimed(end, before, after)
+    _check_scrubbed(host, launched, pages)
     if gone is None or number(gone, "error") == 0:
         raise CheckFailed("run_tvm_vcpu of the destroyed TVM is not refused")
-    if end.trouble:
-        raise CheckFailed(end.trouble, "see tsm.log, events.json")
+    _check_returned(before, after)
+    if end.error:
+        raise CheckFailed(end.error, "see tsm.log, events.json")
     return (
         f"destroyed, {pages} pages reclaimed, all readable and zero, id refused with"
-        f" {error_name(number(gone, 'error'))}"
+        f" {error_name(number(gone, 'error'))}, TSM counts as before the launch"
     )
 
 
-def _check_reclaimed(host: Host, launched: GuestRun, end: GuestRun) -> int:
+def _check_reclaimed(end: GuestRun, before: TsmStats, after: TsmStats) -> int:
+    """Check what the host's tool says of reclaim_pages; return the number of pages."""
     pages = 0
     for event in end.all("reclaim"):
         if number(event, "error"):
-            raise CheckFailed(f"reclaim_pages: {error_name(number(event, 'error'))}")
+            name = error_name(number(event, "error"))
+            left = before.left_behind(after)
+            raise CheckFailed(
+                f"reclaim_pages: {name}: the TSM still holds pages of the destroyed TVM ({left})"
+                if left
+                else f"reclaim_pages: {name}",
+                "destroy_tvm has to free every page of the TVM",
+            )
         if number(event, "nonzero_bytes"):
             raise CheckFailed(
                 f"{number(event, 'nonzero_bytes')} bytes of reclaimed pages are not zero:"
                 " the TSM must scrub what it gives back"
             )
         pages += number(event, "pages")
-    # The host's own reading could be wrong: look at the memory itself too.
-    for part in launched.pool:
-        content = host.machine.ram.read(part.start, len(part))
-        if content.count(0) != len(content):
-            left = len(content) - content.count(0)
-            raise CheckFailed(f"{left} bytes of the memory at {part.start:#x} were not scrubbed")
-    if not pages or pages != sum(len(part) // PAGE for part in launched.pool):
-        raise CheckFailed(f"{pages} pages were reclaimed of those that had been converted")
     return pages
 
 
-def check_returned(before: TsmStats, after: TsmStats) -> str:
-    """Check that the TSM counts what it counted before the launch."""
+def _check_scrubbed(host: Host, launched: GuestRun, pages: int) -> None:
+    """Look at the memory itself too: the host's own reading could be wrong."""
+    for part in launched.pool:
+        content = host.machine.ram.read(part.start, len(part))
+        left = len(content) - content.count(0)
+        if left:
+            raise CheckFailed(f"{left} bytes of the memory at {part.start:#x} were not scrubbed")
+    converted = sum(len(part) // PAGE for part in launched.pool)
+    if not pages or pages != converted:
+        raise CheckFailed(f"{pages} of {converted} converted pages were reclaimed")
+
+
+def _check_returned(before: TsmStats, after: TsmStats) -> None:
     difference = before.difference(after)
     if difference:
         raise CheckFailed(
-            f"the TSM did not return to its state before the launch: {difference}",
+            f"the TSM still holds what it should have given back, or lost count: {difference}",
             "destroy_tvm or reclaim_pages lost track of pages",
         )
-    return "TSM counts as before the launch"

@@ -18,12 +18,15 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.errors import SourceError, ToolMissing
-from harness.files import locked, no_space, write_atomic
+from harness.files import locked, no_space, require_space, write_atomic
 from harness.sources import mirror
 from harness.sources.spec import Spec
 
 SUITES = ("trixie", "sid")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+# The lists of both suites, or the largest package.
+_SPACE = 400 << 20
+_TIMEOUT_S = 900
 _RETRY_AFTER_S = (2.0, 5.0, 10.0)
 _UNKNOWN = re.compile(
     r"Version '.*' for '.*' was not found|Unable to locate package|Unable to find a source package"
@@ -175,6 +178,9 @@ class Apt:
             "APT::Default-Release": "",
             "APT::Get::Only-Source": "true",
             "Acquire::Languages": "none",
+            # A mirror that lags behind serves an expired Release file. The signature is still
+            # checked, and what is downloaded is pinned by its content.
+            "Acquire::Check-Valid-Until": "false",
         }
         return [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
 
@@ -182,10 +188,9 @@ class Apt:
         """Run an apt command; a fault of the mirror that passes is tried again."""
         full = [command[0], *self._options(), *command[1:]]
         environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        require_space(self._state, _SPACE)
         for wait in (*_RETRY_AFTER_S, None):
-            result = self._run_command(
-                full, cwd=cwd, env=environment, capture_output=True, text=True, errors="replace"
-            )
+            result = self._attempt(full, cwd, environment)
             if result.returncode == 0 and "Failed to fetch" not in result.stderr:
                 return result.stdout
             if _UNKNOWN.search(result.stderr + result.stdout):
@@ -200,6 +205,22 @@ class Apt:
             _UPDATE_REMEDY,
             details=result.stderr.strip().splitlines()[:4],
         )
+
+    def _attempt(
+        self, command: Sequence[str], cwd: Path | None, environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        try:
+            return self._run_command(
+                command,
+                cwd=cwd,
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 1, "", f"E: no end after {_TIMEOUT_S} s")
 
 
 def _first(text: str) -> str:

@@ -115,7 +115,7 @@ class Fetcher:
         )
 
     def _tree_of(self, archive: Path) -> str:
-        with scratch(self._cache / "trees", "tmp") as folder:
+        with scratch(self._cache / "trees", "tree") as folder:
             return tree_id(unpack(archive, folder))
 
     def archive(self, component: str, pin: Pin, origin: Spec, identity: str) -> Path:
@@ -151,7 +151,7 @@ class Fetcher:
             if self._is_intact(final):
                 return final / "tree"
             self._ui.start(component, f"fetching {origin}")
-            with scratch(self._cache / "trees", "tmp") as folder:
+            with scratch(self._cache / "trees", "tree") as folder:
                 (folder / "in").mkdir()
                 top = fill(folder / "in")
                 (folder / "out").mkdir()
@@ -198,7 +198,7 @@ class Fetcher:
                 f"{origin} is not in the cache, and --offline forbids the network",
                 "run `teecall fetch` once without --offline",
             )
-        with scratch(folder.parent, "tmp") as temporary, disk_errors(folder):
+        with scratch(folder.parent, "download") as temporary, disk_errors(folder):
             into = temporary / "files"
             into.mkdir()
             if origin.kind is Kind.APT:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 
@@ -48,14 +49,10 @@ class Recorder:
         self._tsm = ElfSymbols(artefacts.tsm_elf)
 
     def prepare(self) -> None:
-        """Look up the symbols now, so that later reads cost nothing."""
-        for symbols, name in (
-            (self._firmware, "tsmd_rings"),
-            (self._tsm, "tsm_rings"),
-            (self._tsm, "tsm_log"),
-            (self._tsm, "tsm_stats"),
-        ):
-            symbols.object(name)
+        """Read the symbol tables now, while there is time; a symbol that lacks shows later."""
+        with contextlib.suppress(ConfigError):
+            self._firmware.object("tsmd_rings")
+            self._tsm.object("tsm_rings")
 
     def events(self, memory: Memory) -> list[Event]:
         """Return the events of all harts, merged."""

@@ -29,6 +29,12 @@ class TsmStats:
             f"{name} {mine[name]} -> {theirs[name]}" for name in mine if mine[name] != theirs[name]
         )
 
+    def left_behind(self, other: TsmStats) -> str:
+        """Return what `other` has more in the hands of TVMs, or an empty string."""
+        mine, theirs = self._flat(), other._flat()
+        more = {name: theirs[name] - mine[name] for name in mine if theirs[name] > mine[name]}
+        return ", ".join(f"{count} {name}" for name, count in more.items() if "TVM" in name)
+
     def _flat(self) -> dict[str, int]:
         return {**self.pages, "TVMs": self.tvms, "vCPUs": self.vcpus}
 

@@ -41,8 +41,13 @@ def teecall(*arguments: str, limit_s: float = RUN_LIMIT_S) -> subprocess.Complet
     """Run the command line as a user does and return its outcome."""
     return subprocess.run(
         [sys.executable, "-m", "harness", *arguments],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        timeout=limit_s, check=False,
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        timeout=limit_s,
+        check=False,
     )
 
 

@@ -14,7 +14,11 @@ import yaml
 from tests.system.conftest import ROOT, Smoke
 
 MUTANTS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "mutants.yaml").read_text())
-TREES = {"opensbi.overlay": "firmware/opensbi/tsmd", "tsm.source": "firmware/tsm", "tvm.source": "guest-images/tvm"}
+TREES = {
+    "opensbi.overlay": "firmware/opensbi/tsmd",
+    "tsm.source": "firmware/tsm",
+    "tvm.source": "guest-images/tvm",
+}
 
 
 def mutate(mutant: dict[str, Any], folder: Path) -> Path:
@@ -24,7 +28,9 @@ def mutate(mutant: dict[str, Any], folder: Path) -> Path:
     for edit in mutant["edits"]:
         path = tree / edit["file"]
         text = path.read_text()
-        assert text.count(edit["old"]) == 1, f"{edit['file']}: {edit['old']!r} does not stand there exactly once"
+        assert text.count(edit["old"]) == 1, (
+            f"{edit['file']}: {edit['old']!r} does not stand there exactly once"
+        )
         path.write_text(text.replace(edit["old"], edit["new"]))
     return tree
 

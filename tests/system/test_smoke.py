@@ -8,7 +8,17 @@ import pytest
 from tests.system.conftest import Smoke
 
 CHECKS = [
-    "tools", "sources", "build", "boot", "tsm", "launch", "steps", "isolation", "teardown", "relaunch", "poweroff",
+    "tools",
+    "sources",
+    "build",
+    "boot",
+    "tsm",
+    "launch",
+    "steps",
+    "isolation",
+    "teardown",
+    "relaunch",
+    "poweroff",
 ]
 
 VARIANTS = {

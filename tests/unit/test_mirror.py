@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,6 +114,16 @@ def test_an_unknown_version_renews_the_lists_once(
     assert not waits
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
+def test_a_full_disk_is_noticed_before_apt_hangs_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
+    replies = Replies()
+    with pytest.raises(NoSpace):
+        Apt(tmp_path, lambda _: None, replies).update()
+    assert not replies.commands
+
+
+def test_a_disk_that_gets_full(tmp_path: Path) -> None:
     with pytest.raises(NoSpace):
         Apt(tmp_path, lambda _: None, Replies("E: No space left on device")).update()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import files
 from harness.build.store import MANIFEST, Store, key_of
 from harness.errors import NoSpace, StoreError
 
@@ -27,7 +28,7 @@ def build(store: Store, content: str = "content") -> Path:
 
 
 def leftovers(cache: Path) -> list[Path]:
-    return [path for path in (cache / "store").rglob("*") if path.name.startswith(("tmp", "old"))]
+    return [path for path in (cache / "store").rglob("*") if path.name.startswith("tmp")]
 
 
 def test_an_entry_is_found_again(cache: Path) -> None:
@@ -121,10 +122,14 @@ def test_a_full_disk_at_the_manifest(cache: Path, monkeypatch: pytest.MonkeyPatc
     assert Store(cache).find(KEY) is None
 
 
-def test_a_killed_builds_leftover_is_removed(cache: Path) -> None:
-    left = cache / "store/thing" / f"tmp-{KEY.digest[:12]}.dead"
+def test_a_killed_builds_leftover_is_removed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = cache / "store/thing/tmp-dead"
     left.mkdir(parents=True)
-    build(Store(cache))
+    begun = left.stat().st_ctime
+    monkeypatch.setattr(time, "time", lambda: begun + 60)
+    with files.scratch(left.parent, "alive") as alive:
+        build(Store(cache))
+        assert alive.exists()
     assert not left.exists()
 
 

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A smoke run against the bare QEMU boot of the same images, side by side."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from harness.build.artefacts import Artefacts
+from harness.config.schema import Config
+from harness.errors import InfraError
+from harness.machine.argv import Wiring, qemu_argv
+from harness.machine.prepare import prepare_boot
+from harness.machine.rundir import RunDir
+
+_LIMIT_S = 300.0
+# The kernel starts this instead of init: the machine is up, and goes off.
+_STRAIGHT_OFF = "rdinit=/bin/busybox -- poweroff -f"
+_BARE_WIRING = Wiring(
+    memory="memory-backend-memfd,share=on",
+    uart="null",
+    shell="null",
+    monitor=(),
+    interrupt_log=Path(os.devnull),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeTimes:
+    """Wall times in seconds: bare boots to power-off, and smoke runs, in turns."""
+
+    bare_s: tuple[float, ...]
+    smoke_s: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Median of the smoke runs over median of the bare boots."""
+        return median(self.smoke_s) / median(self.bare_s)
+
+
+def measure(
+    config: Config, artefacts: Artefacts, smoke_arguments: list[str], runs: int
+) -> SmokeTimes:
+    """Boot bare and run the smoke `runs` times each, in turns, so that both see the same load.
+
+    Args:
+        config: the machine.
+        artefacts: what both boot.
+        smoke_arguments: options that give `teecall smoke` the same configuration.
+        runs: measurements of each kind.
+
+    Raises:
+        InfraError: a run failed or did not end.
+    """
+    with tempfile.TemporaryDirectory(prefix="teecall-bench-") as folder:
+        bare = _bare_argv(config, artefacts, RunDir(Path(folder)))
+        smoke = [sys.executable, "-m", "harness", "smoke", "-q", *smoke_arguments]
+        pairs = [(_seconds(bare), _seconds(smoke)) for _ in range(runs)]
+    return SmokeTimes(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
+
+
+def _bare_argv(config: Config, artefacts: Artefacts, run: RunDir) -> list[str]:
+    words = f"{config.host.cmdline} {_STRAIGHT_OFF}".strip()
+    host = msgspec.structs.replace(config.host, cmdline=words)
+    bare = msgspec.structs.replace(config, host=host)
+    return qemu_argv(bare, prepare_boot(bare, artefacts, run, {}), _BARE_WIRING)
+
+
+def _seconds(command: list[str]) -> float:
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InfraError(f"{command[0]} did not end in {_LIMIT_S:g} s") from error
+    if done.returncode:
+        said = done.stdout.decode(errors="replace").splitlines()[-5:]
+        raise InfraError(f"{command[0]} ended with status {done.returncode}", details=said)
+    return time.monotonic() - started
