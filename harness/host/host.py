@@ -86,11 +86,7 @@ class Host:
     def touch(self, addresses: Sequence[int], data: bytes) -> list[Access]:
         """Read and then write each address, all in one command; one result for each attempt."""
         where = " ".join(map(hex, addresses))
-        command = (
-            f"for at in {where}; do tvm peek $at {len(data)} --json"
-            f" && tvm poke $at {data.hex()} --json || break; done"
-        )
-        result = self.shell.run(command)
+        result = self.shell.run(f"tvm probe {data.hex()} {where}")
         answers = parse_answer(result.output, result.status).objects
         if len(answers) != 2 * len(addresses):
             raise MachineError(

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.errors import InfraError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from qemu.qmp import QMPClient
 
 _T = TypeVar("_T")
@@ -66,6 +66,10 @@ class Monitor:
 
     def _connected(self) -> QMPClient:
         if self._client is None:
+            # Imported here: the machine boots while these load.
+            import asyncio
+            import logging
+
             from qemu.qmp import QMPClient
 
             # The library reports the end of the connection as an error; here it is a normal end.
@@ -77,5 +81,7 @@ class Monitor:
         return self._client
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        import asyncio
+
         assert self._loop is not None
         return self._loop.run_until_complete(asyncio.wait_for(work, _ANSWER_S))

@@ -16,6 +16,8 @@ static const char usage[] =
 "  peek ADDR [LEN] [--json]\n"
 "  poke ADDR HEX [--json]\n"
 "          physical memory; a fault is an answer, not an error\n"
+"  probe HEX ADDR...\n"
+"          at each address peek as many bytes as HEX has, then poke HEX; JSON\n"
 "  pool [--json]\n"
 "          state of the confidential pool\n"
 "exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";
@@ -29,6 +31,7 @@ static const struct verb {
 	{ "release", verb_release },
 	{ "peek", verb_peek },
 	{ "poke", verb_poke },
+	{ "probe", verb_probe },
 	{ "pool", verb_pool },
 };
 

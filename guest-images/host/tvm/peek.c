@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * tvm peek, tvm poke: physical memory, where a fault is an answer.
+ * tvm peek, poke, probe: physical memory, where a fault is an answer.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,8 +19,10 @@
 static bool move(unsigned long request, uint64_t addr, uint8_t *buf,
 		 uint64_t size, struct covh_mem *total)
 {
-	int fd = device_open();
+	static int fd = -1;
 
+	if (fd < 0)
+		fd = device_open();
 	if (fd < 0)
 		return false;
 	*total = (struct covh_mem){ .addr = addr, .len = size };
@@ -68,6 +70,14 @@ static void print_peek_json(const struct covh_mem *mem, const uint8_t *buf)
 		json_unsigned("read", mem->done);
 	else
 		json_hex("data", buf, mem->done);
+	json_end();
+}
+
+static void print_poke_json(const struct covh_mem *mem)
+{
+	json_begin();
+	json_unsigned("addr", mem->addr);
+	json_bool("fault", mem->fault);
 	json_end();
 }
 
@@ -133,13 +143,34 @@ enum status verb_poke(struct args *args)
 
 	if (!buf || !move(COVH_POKE, addr, buf, parse_hex(text, buf), &mem))
 		return STATUS_FAILED;
-	if (json) {
-		json_begin();
-		json_unsigned("addr", addr);
-		json_bool("fault", mem.fault);
-		json_end();
-	} else {
+	if (json)
+		print_poke_json(&mem);
+	else
 		puts(mem.fault ? "fault" : "ok");
+	return STATUS_OK;
+}
+
+/* Many addresses in one process: starting one costs more than the accesses. */
+enum status verb_probe(struct args *args)
+{
+	const char *text = args_word(args, "HEX");
+	uint8_t *data = malloc(strlen(text) / 2 + 1);
+	uint8_t *found = malloc(strlen(text) / 2 + 1);
+	struct covh_mem mem;
+	uint64_t size;
+
+	if (!data || !found)
+		return STATUS_FAILED;
+	size = parse_hex(text, data);
+	while (args_more(args)) {
+		uint64_t addr = args_number(args, "ADDR");
+
+		if (!move(COVH_PEEK, addr, found, size, &mem))
+			return STATUS_FAILED;
+		print_peek_json(&mem, found);
+		if (!move(COVH_POKE, addr, data, size, &mem))
+			return STATUS_FAILED;
+		print_poke_json(&mem);
 	}
 	return STATUS_OK;
 }

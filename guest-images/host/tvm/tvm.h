@@ -154,6 +154,7 @@ enum status verb_run(struct args *args);
 enum status verb_release(struct args *args);
 enum status verb_peek(struct args *args);
 enum status verb_poke(struct args *args);
+enum status verb_probe(struct args *args);
 enum status verb_pool(struct args *args);
 
 #endif
