@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +18,22 @@ from harness.machine.machine import Machine
 from harness.machine.rundir import RunDir
 from harness.scenarios.report import Failure, Report, failure_of
 from harness.scenarios.runner import Step, run_steps
-from harness.scenarios.smoke import STEPS, Smoke
+from harness.scenarios.smoke import Smoke
 from harness.ui import Ui
 from harness.verdict import Check, Verdict
 
-SCENARIOS: dict[str, Sequence[Step[Smoke]]] = {"smoke": STEPS}
+# Each is the module in this package that has the scenario's STEPS.
+SCENARIOS: dict[str, str] = {"smoke": "smoke"}
 _INTERRUPTED = 130
+
+
+def steps_of(name: str) -> Sequence[Step[Smoke]]:
+    """Return the steps of a scenario; its module is imported only now."""
+    module = importlib.import_module(f"harness.scenarios.{SCENARIOS[name]}")
+    steps: Sequence[Step[Smoke]] = module.STEPS
+    return steps
+
+
 # Where to look first when a check fails on a machine that lives.
 _EVIDENCE = {
     "tsm": "tsm.log",
@@ -102,7 +113,7 @@ def run_scenario(name: str, session: Session) -> Report:
         smoke = Smoke(session.config, session.run, session.ui, stack, session.offline, on_power)
         witness = _Witness(session, smoke)
         try:
-            run_steps(SCENARIOS[name], smoke, witness)
+            run_steps(steps_of(name), smoke, witness)
             _save_trace(smoke)
         except KeyboardInterrupt:
             witness.interrupted(time.monotonic() - started)
