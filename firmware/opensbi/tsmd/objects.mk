@@ -17,9 +17,11 @@ libsbi-objs-y += tsmd/tsmd_domain.o
 libsbi-objs-y += tsmd/tsmd_ecall.o
 libsbi-objs-y += tsmd/tsmd_enter.o
 libsbi-objs-y += tsmd/tsmd_fdt.o
+libsbi-objs-y += tsmd/tsmd_guard.o
 libsbi-objs-y += tsmd/tsmd_memory.o
 libsbi-objs-y += tsmd/tsmd_pmp.o
 libsbi-objs-y += tsmd/tsmd_ranges.o
+libsbi-objs-y += tsmd/tsmd_record.o
 libsbi-objs-y += tsmd/tsmd_switch.o
 libsbi-objs-y += tsmd/tsmd_trap.o
 
@@ -27,3 +29,5 @@ firmware-ldflags-y += -Wl,--wrap=sbi_trap_handler
 firmware-ldflags-y += -Wl,--wrap=sbi_hart_switch_mode
 firmware-ldflags-y += -Wl,--wrap=sbi_domain_check_addr
 firmware-ldflags-y += -Wl,--wrap=sbi_domain_check_addr_range
+firmware-ldflags-y += -Wl,--wrap=sbi_dbtr_get_total_triggers
+firmware-ldflags-y += -Wl,--wrap=sbi_mpxy_set_shmem

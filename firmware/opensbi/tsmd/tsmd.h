@@ -36,6 +36,9 @@
 
 #define TSMD_MAX_PMP	16
 
+/** Where the boot information page holds the driver's own record */
+#define TSMD_RECORD_OFFSET	2048
+
 enum tsmd_state {
 	/** No TSM was declared, or it was declared wrongly */
 	TSMD_ABSENT = 0,
@@ -74,12 +77,14 @@ struct tsmd_hart {
 	bool in_tsm;
 	/** SSE was unmasked when the TSM was entered */
 	bool sse_masked_here;
+	/** The TSM has not said READY yet: there is no call to answer */
+	bool booting;
 	/** The last call ended in RET_INTERRUPTED; its arguments are in host */
 	bool interrupted;
 	/** The hart has the H extension / Sstc */
 	bool has_h;
 	bool has_sstc;
-	/** `boot` below is valid */
+	/** The hart is the host's: `boot` is valid, the PMP is the driver's */
 	bool seen;
 	u32 index;
 	u32 id;
@@ -182,6 +187,23 @@ unsigned long tsmd_memory_info(unsigned long kind, unsigned long *value);
 /** Register (or with base 0 forget) the NACL pages of a hart */
 int tsmd_memory_set_nacl(struct tsmd_hart *hart, unsigned long base);
 
+/** True if [start, end) touches memory that is not the host's */
+bool tsmd_memory_denied(unsigned long start, unsigned long end);
+
+/** True if [start, end) touches memory that is or may become confidential */
+bool tsmd_memory_in_pool(unsigned long start, unsigned long end);
+
+/** Make all other harts of the host pass through M-mode soon */
+void tsmd_memory_poke_harts(void);
+
+/* tsmd_record.c */
+
+/** Keep @p set where it survives a reset of the harts */
+void tsmd_record_write(const struct tsmd_ranges *set);
+
+/** Zero what was confidential before a reset; before the host first runs */
+void tsmd_record_scrub(void);
+
 /* tsmd_switch.c */
 
 /** Save the host of @p regs and return the frame that enters the TSM */
@@ -205,7 +227,13 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 					struct sbi_trap_context *tcntx);
 
+/** End the call under way with FAILED; the TSM is dead */
+struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart);
+
 /* tsmd_enter.S */
+
+/** Zero all FP registers and fcsr; needs mstatus.FS on */
+void tsmd_zero_fp(void);
 
 /** Load all registers from @p regs and mret */
 void __attribute__((noreturn)) tsmd_mret(const struct sbi_trap_regs *regs);

@@ -85,6 +85,8 @@ boot_tsm(struct tsmd_hart *hart, unsigned long arg0, unsigned long arg1,
 	struct sbi_trap_context *tsm;
 
 	set_host_frame(&host, arg0, arg1, next_addr);
+	tsmd_record_scrub();
+	hart->booting = true;
 	tsm = tsmd_enter(hart, &host);
 	tsm->regs.a0 = hart->index;
 	tsm->regs.a1 = (unsigned long)tsmd.info;

@@ -99,7 +99,7 @@ static struct sbi_trap_context *ready(struct tsmd_hart *hart,
 {
 	unsigned long entry = tcntx->regs.a0;
 
-	if (tsmd.state != TSMD_LOADED)
+	if (!hart->booting)
 		return answer(tcntx, COVE_ERR_DENIED, 0);
 	if (entry < tsmd.tsm.start || entry >= tsmd.tsm.end ||
 	    tcntx->regs.a1 != TEECALL_ABI_VERSION) {
@@ -111,18 +111,33 @@ static struct sbi_trap_context *ready(struct tsmd_hart *hart,
 			   tsmd.sdid, entry);
 	}
 	tsmd_event(hart, TEE_EVENT_TSM_READY, 0, entry, 0);
+	hart->booting = false;
 	return tsmd_leave(hart);
 }
 
-/** The call under way ends with FAILED; before READY the host just starts. */
-static struct sbi_trap_context *give_up(struct tsmd_hart *hart, bool booting)
+/** The TSM may have died with a guest's FP registers in the hart. */
+static void scrub_fp(void)
 {
-	if (!booting) {
+	unsigned long fs;
+
+	if (!misa_extension('D'))
+		return;
+	fs = csr_read_set(CSR_MSTATUS, MSTATUS_FS) & MSTATUS_FS;
+	tsmd_zero_fp();
+	csr_clear(CSR_MSTATUS, MSTATUS_FS);
+	csr_set(CSR_MSTATUS, fs);
+}
+
+struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart)
+{
+	scrub_fp();
+	if (!hart->booting) {
 		hart->host.regs.a0 = SBI_ERR_FAILED;
 		hart->host.regs.a1 = 0;
 		hart->host.regs.mepc += ECALL_SIZE;
 		tsmd_event(hart, TEE_EVENT_TEERET, SBI_ERR_FAILED, 0, 0);
 	}
+	hart->booting = false;
 	return tsmd_leave(hart);
 }
 
@@ -130,7 +145,6 @@ static struct sbi_trap_context *panic(struct tsmd_hart *hart,
 				      const struct sbi_trap_regs *tsm)
 {
 	unsigned long at = tsm->a0, length = tsm->a1;
-	bool booting = tsmd.state == TSMD_LOADED;
 	char text[96];
 
 	tsmd_event(hart, TEE_EVENT_TSM_PANIC, 0, at, length);
@@ -144,7 +158,7 @@ static struct sbi_trap_context *panic(struct tsmd_hart *hart,
 	text[length] = '\0';
 	sbi_printf("tsmd: TSM panic: %s\n", text);
 	tsmd_kill(hart, "panic");
-	return give_up(hart, booting);
+	return tsmd_give_up(hart);
 }
 
 struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
@@ -154,6 +168,8 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 	unsigned long value = 0;
 	long rc;
 
+	if (tsmd.state == TSMD_DEAD)
+		return tsmd_give_up(hart);
 	if (regs->a7 != COVE_EID_TSMD)
 		return answer(tcntx, SBI_ERR_NOT_SUPPORTED, 0);
 
@@ -182,8 +198,6 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 					struct sbi_trap_context *tcntx)
 {
-	bool booting = tsmd.state == TSMD_LOADED;
-
 	tsmd_event(hart, TEE_EVENT_TSM_FAULT, tcntx->trap.tval,
 		   tcntx->trap.cause, tcntx->regs.mepc);
 	sbi_printf("tsmd: TSM fault: mcause=0x%lx mepc=0x%lx mtval=0x%lx "
@@ -191,5 +205,5 @@ struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 		   tcntx->trap.cause, tcntx->regs.mepc, tcntx->trap.tval,
 		   tcntx->regs.ra, tcntx->regs.sp);
 	tsmd_kill(hart, "fault");
-	return give_up(hart, booting);
+	return tsmd_give_up(hart);
 }

@@ -27,7 +27,11 @@
 	TSMD_CSR(stval,		0x143,	0)				\
 	TSMD_CSR(satp,		0x180,	0)
 
-/* Harts with the H extension; hgatp and vsatp select address spaces. */
+/*
+ * Harts with the H extension. What governs other registers is the last to go
+ * and the first to come back: hgatp names the VMID under which vsatp is
+ * walked, henvcfg decides which bits of vsstatus exist.
+ */
 #define TSMD_CSRS_H(TSMD_CSR)						\
 	TSMD_CSR(hstatus,	0x600,	0)				\
 	TSMD_CSR(hedeleg,	0x602,	0)				\
@@ -36,11 +40,9 @@
 	TSMD_CSR(htimedelta,	0x605,	0)				\
 	TSMD_CSR(hcounteren,	0x606,	0)				\
 	TSMD_CSR(hgeie,		0x607,	0)				\
-	TSMD_CSR(henvcfg,	0x60a,	0)				\
 	TSMD_CSR(htval,		0x643,	0)				\
 	TSMD_CSR(hvip,		0x645,	0)				\
 	TSMD_CSR(htinst,	0x64a,	0)				\
-	TSMD_CSR(hgatp,		0x680,	0)				\
 	TSMD_CSR(vsstatus,	0x200,	0)				\
 	TSMD_CSR(vstvec,	0x205,	0)				\
 	TSMD_CSR(vsscratch,	0x240,	0)				\
@@ -48,6 +50,10 @@
 	TSMD_CSR(vscause,	0x242,	0)				\
 	TSMD_CSR(vstval,	0x243,	0)				\
 	TSMD_CSR(vsatp,		0x280,	0)
+
+#define TSMD_CSRS_HGOVERN(TSMD_CSR)					\
+	TSMD_CSR(henvcfg,	0x60a,	0)				\
+	TSMD_CSR(hgatp,		0x680,	0)
 
 /* Harts with H and Sstc */
 #define TSMD_CSRS_VSTC(TSMD_CSR)					\
@@ -65,5 +71,6 @@
 #define TSMD_CSRS_ALL(TSMD_CSR)						\
 	TSMD_CSRS_S(TSMD_CSR)						\
 	TSMD_CSRS_H(TSMD_CSR)						\
+	TSMD_CSRS_HGOVERN(TSMD_CSR)					\
 	TSMD_CSRS_VSTC(TSMD_CSR)					\
 	TSMD_CSRS_M(TSMD_CSR)

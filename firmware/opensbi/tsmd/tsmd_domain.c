@@ -63,6 +63,11 @@ void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
 void tsmd_kill(struct tsmd_hart *hart, const char *why)
 {
 	tsmd.state = TSMD_DEAD;
+	/*
+	 * Harts inside may wait for a lock that its holder will never give
+	 * back: they leave at their next trap, which this brings about.
+	 */
+	tsmd_memory_poke_harts();
 	sbi_printf("tsmd: TSM domain dead: SDID %u, hart %u: %s\n", tsmd.sdid,
 		   hart->id, why);
 }

@@ -92,6 +92,8 @@ static int set_shmem(const struct sbi_trap_regs *regs)
 {
 	unsigned long lo = regs->a0, hi = regs->a1, flags = regs->a2;
 
+	if (!tsmd_this_hart()->seen)
+		return SBI_ERR_NOT_SUPPORTED;
 	if (flags)
 		return SBI_ERR_INVALID_PARAM;
 	if (lo == -1UL && hi == -1UL)

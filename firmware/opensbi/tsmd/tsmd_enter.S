@@ -1,8 +1,9 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Leave M-mode with every register taken from a frame. Needed once at boot,
- * when the TSM is entered without a trap to return from.
+ * tsmd_mret: leave M-mode with every register taken from a frame. Needed once
+ * at boot, when the TSM is entered without a trap to return from.
+ * tsmd_zero_fp: what a dead TSM may have left in the FP registers.
  */
 #include <sbi/riscv_asm.h>
 #include <sbi/riscv_encoding.h>
@@ -52,3 +53,18 @@ tsmd_mret:
 	/* a0 is the frame's address, so it comes last. */
 	LOAD(a0)
 	mret
+
+	.globl tsmd_zero_fp
+	.hidden tsmd_zero_fp
+tsmd_zero_fp:
+	.option push
+	.option arch, +d
+	fscsr	zero
+	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	fmv.d.x	f\n, zero
+	.endr
+	.irp	n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	fmv.d.x	f\n, zero
+	.endr
+	.option pop
+	ret

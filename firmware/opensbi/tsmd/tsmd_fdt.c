@@ -94,15 +94,44 @@ static void take_seed(void *fdt, int node, struct tsm_boot_info *info)
 	fdt_nop_property(fdt, node, "seed");
 }
 
-static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
+/**
+ * What the PMP closes around the firmware. More than the firmware itself:
+ * OpenSBI rounds its regions up to powers of two.
+ */
+static struct tsmd_range firmware_range(void)
 {
 	struct sbi_scratch *scratch = sbi_scratch_thishart_ptr();
+	const struct sbi_domain *host = sbi_domain_thishart_ptr();
+	unsigned long fw_end = scratch->fw_start + scratch->fw_size;
+	struct tsmd_range found = { scratch->fw_start, fw_end };
+	const struct sbi_domain_memregion *reg;
+
+	for (reg = host->regions; reg->order; reg++) {
+		unsigned long end = reg->base + (1UL << reg->order);
+
+		if (reg->order >= __riscv_xlen || reg->base >= fw_end ||
+		    end <= scratch->fw_start)
+			continue;
+		if (reg->flags & (SBI_DOMAIN_MEMREGION_SU_READABLE |
+				  SBI_DOMAIN_MEMREGION_SU_WRITABLE))
+			continue;
+		if (reg->base < found.start)
+			found.start = reg->base;
+		if (end > found.end)
+			found.end = end;
+	}
+	return found;
+}
+
+static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
+{
+	struct tsmd_range firmware = firmware_range();
 	struct tsm_boot_info *info = domain->info;
 	const fdt32_t *frequency;
 	int cpus, len;
 	u32 i;
 
-	sbi_memset(info, 0, TSMD_PAGE_SIZE);
+	sbi_memset(info, 0, sizeof(*info));
 	info->magic = COVE_BOOT_INFO_MAGIC;
 	info->version = TEECALL_ABI_VERSION;
 	info->sdid = domain->sdid;
@@ -119,8 +148,8 @@ static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
 	info->tsm.size = domain->tsm.end - domain->tsm.start;
 	info->pool.base = domain->pool.start;
 	info->pool.size = domain->pool.end - domain->pool.start;
-	info->firmware.base = scratch->fw_start;
-	info->firmware.size = scratch->fw_size;
+	info->firmware.base = firmware.start;
+	info->firmware.size = firmware.end - firmware.start;
 	take_seed(fdt, node, info);
 	return parse_ram(fdt, info);
 }
@@ -133,8 +162,8 @@ static bool disjoint(const struct tsmd_range *a, unsigned long start,
 
 static int check(const struct tsmd_domain *domain)
 {
-	struct sbi_scratch *scratch = sbi_scratch_thishart_ptr();
-	unsigned long fw = scratch->fw_start, fw_end = fw + scratch->fw_size;
+	struct tsmd_range firmware = firmware_range();
+	unsigned long fw = firmware.start, fw_end = firmware.end;
 
 	/* A hart without a place in tsmd_harts[] would not be isolated. */
 	if (sbi_hartindex_to_scratch(COVE_MAX_HARTS))

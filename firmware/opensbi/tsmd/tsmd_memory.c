@@ -12,6 +12,8 @@
 
 static spinlock_t lock = SPIN_LOCK_INITIALIZER;
 static struct tsmd_ranges confidential;
+/** Odd while `confidential` is being written */
+static unsigned long sequence;
 static u32 refresh_event = SBI_IPI_EVENT_MAX;
 
 static int refresh_update(struct sbi_scratch *scratch,
@@ -81,15 +83,25 @@ static int commit(struct tsmd_hart *hart, const struct tsmd_ranges *next)
 	if (tsmd_ranges_pmp_entries(next) > tsmd_pmp_capacity())
 		return COVE_ERR_OUT_OF_RANGES;
 
+	sequence++;
+	smp_wmb();
 	confidential = *next;
+	smp_wmb();
+	sequence++;
+	tsmd_record_write(next);
 	tsmd_pmp_publish(&confidential);
 	tsmd_pmp_refresh(hart);
 	return 0;
 }
 
-static void tell_other_harts(struct tsmd_hart *hart)
+void tsmd_memory_poke_harts(void)
 {
 	sbi_ipi_send_many(0, -1UL, refresh_event, NULL);
+}
+
+static void tell_other_harts(struct tsmd_hart *hart)
+{
+	tsmd_memory_poke_harts();
 	tsmd_pmp_sync(hart);
 }
 
@@ -172,57 +184,33 @@ int tsmd_memory_set_nacl(struct tsmd_hart *hart, unsigned long base)
 	return rc;
 }
 
-/**
- * True if [start, end) touches memory that is not the host's. Read without
- * the lock: M-mode runs with interrupts off, and a range that is being
- * assigned becomes confidential only after this hart has left M-mode and
- * acknowledged it.
- */
-static bool denied(unsigned long start, unsigned long end)
+bool tsmd_memory_denied(unsigned long start, unsigned long end)
 {
+	unsigned long before;
+	bool hit;
+
 	if (tsmd.state == TSMD_ABSENT)
 		return false;
-	return (start < tsmd.tsm.end && tsmd.tsm.start < end) ||
-	       tsmd_ranges_overlap(&confidential, start, end);
-}
+	if (start < tsmd.tsm.end && tsmd.tsm.start < end)
+		return true;
 
-bool __real_sbi_domain_check_addr(const struct sbi_domain *dom,
-				  unsigned long addr, unsigned long mode,
-				  unsigned long access_flags);
-bool __wrap_sbi_domain_check_addr(const struct sbi_domain *dom,
-				  unsigned long addr, unsigned long mode,
-				  unsigned long access_flags);
-
-bool __wrap_sbi_domain_check_addr(const struct sbi_domain *dom,
-				  unsigned long addr, unsigned long mode,
-				  unsigned long access_flags)
-{
-	if (mode != PRV_M && denied(addr, addr + 1))
-		return false;
-	return __real_sbi_domain_check_addr(dom, addr, mode, access_flags);
-}
-
-bool __real_sbi_domain_check_addr_range(const struct sbi_domain *dom,
-					unsigned long addr, unsigned long size,
-					unsigned long mode,
-					unsigned long access_flags);
-bool __wrap_sbi_domain_check_addr_range(const struct sbi_domain *dom,
-					unsigned long addr, unsigned long size,
-					unsigned long mode,
-					unsigned long access_flags);
-
-bool __wrap_sbi_domain_check_addr_range(const struct sbi_domain *dom,
-					unsigned long addr, unsigned long size,
-					unsigned long mode,
-					unsigned long access_flags)
-{
 	/*
-	 * M-mode would read or write for the host what the host itself may
-	 * not, so the TSM's and confidential memory is refused here; so is a
-	 * range that wraps around.
+	 * Not by the lock: the caller may hold locks of OpenSBI that the IPIs
+	 * served while waiting for it would want. The writer never waits
+	 * between its two steps.
 	 */
-	if (mode != PRV_M && (addr + size < addr || denied(addr, addr + size)))
-		return false;
-	return __real_sbi_domain_check_addr_range(dom, addr, size, mode,
-						  access_flags);
+	do {
+		before = *(volatile unsigned long *)&sequence;
+		smp_rmb();
+		hit = tsmd_ranges_overlap(&confidential, start, end);
+		smp_rmb();
+	} while (before & 1 || before != *(volatile unsigned long *)&sequence);
+	return hit;
+}
+
+bool tsmd_memory_in_pool(unsigned long start, unsigned long end)
+{
+	return tsmd.state != TSMD_ABSENT && start < end &&
+	       ((start < tsmd.tsm.end && tsmd.tsm.start < end) ||
+		(start < tsmd.pool.end && tsmd.pool.start < end));
 }

@@ -84,6 +84,12 @@ int tsmd_pmp_init(void)
 
 	if (!tsmd_range_is_napot(tsmd.tsm.start, tsmd.tsm.end))
 		return SBI_EINVAL;
+	/* With Smepmp OpenSBI locks its entries and reserves one. */
+	if (sbi_hart_has_extension(sbi_scratch_thishart_ptr(),
+				   SBI_HART_EXT_SMEPMP)) {
+		sbi_printf("tsmd: Smepmp is not supported\n");
+		return SBI_ENOTSUPP;
+	}
 
 	image.count = usable_entries();
 	for (reg = tsmd.host->regions; reg->order; reg++) {

@@ -38,10 +38,11 @@ static void save_csrs(struct tsmd_hart *hart)
 {
 	TSMD_CSRS_S(SAVE)
 	if (hart->has_h) {
-		TSMD_CSRS_H(SAVE)
 		if (hart->has_sstc) {
 			TSMD_CSRS_VSTC(SAVE)
 		}
+		TSMD_CSRS_H(SAVE)
+		TSMD_CSRS_HGOVERN(SAVE)
 	}
 	TSMD_CSRS_M(SAVE)
 }
@@ -58,6 +59,7 @@ static void restore_csrs(struct tsmd_hart *hart)
 	TSMD_CSRS_M(RESTORE)
 	TSMD_CSRS_S(RESTORE)
 	if (hart->has_h) {
+		TSMD_CSRS_HGOVERN(RESTORE)
 		TSMD_CSRS_H(RESTORE)
 		if (hart->has_sstc) {
 			TSMD_CSRS_VSTC(RESTORE)

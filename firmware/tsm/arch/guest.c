@@ -70,6 +70,11 @@ void arch_guest_init(struct guest_context *guest, u64 pc, u64 a0, u64 a1)
 void arch_guest_load(const struct guest_context *guest,
 		     const struct guest_space *space)
 {
+	/*
+	 * Guest pages are written as data, on any hart, and the host may have
+	 * run its own code from the same memory on this one before.
+	 */
+	__asm__ volatile("fence.i" : : : "memory");
 	csr_write(CSR_HEDELEG, GUEST_HEDELEG);
 	csr_write(CSR_HIDELEG, GUEST_HIDELEG);
 	csr_write(CSR_HCOUNTEREN, GUEST_COUNTERS);
@@ -169,6 +174,11 @@ void arch_guest_enter(struct guest_context *guest)
 	guest_switch(guest);
 	save_trap(guest);
 	save_vs_csrs(guest);
+	/*
+	 * In HS-mode vsatp may still be walked speculatively. With it gone the
+	 * fence on the way out leaves nothing of the guest behind.
+	 */
+	csr_write(CSR_VSATP, 0);
 	/* What is left over of the guest must not wait for M-mode to go. */
 	csr_write(CSR_HTVAL, 0);
 	csr_write(CSR_HTINST, 0);
