@@ -132,6 +132,7 @@
 #define COVE_RET_CAUSE_VALID                         1
 #define COVE_INFO_RANGES_USED                        0
 #define COVE_INFO_RANGES_FREE                        1
+#define COVE_INFO_HARTS_RUNNING                      2
 #define COVE_BOOT_INFO_MAGIC                         0x4f464e494d5354UL
 #define COVE_RING_MAGIC                              0x474e495245455420UL
 #define COVE_LOG_MAGIC                               0x474f4c4d535420UL

@@ -172,6 +172,12 @@ void tsmd_pmp_refresh(struct tsmd_hart *hart);
 /** Wait until every running hart of the host has loaded the newest image */
 void tsmd_pmp_sync(struct tsmd_hart *hart);
 
+/**
+ * Harts by index that run the host, or may without loading the newest image
+ * first. A hart that is not among them does so, and fences, when it starts.
+ */
+unsigned long tsmd_pmp_running_harts(void);
+
 /** Give this hart the permissions @p cfg: its cfg_host or its cfg_tsm */
 void tsmd_pmp_select(const struct tsmd_hart *hart, const unsigned long *cfg);
 
@@ -182,7 +188,9 @@ int tsmd_memory_assign(struct tsmd_hart *hart, unsigned long base,
 		       unsigned long pages);
 int tsmd_memory_release(struct tsmd_hart *hart, unsigned long base,
 			unsigned long pages);
-unsigned long tsmd_memory_info(unsigned long kind, unsigned long *value);
+
+/** Answer INFO; @return 0 or COVE_ERR_ */
+long tsmd_memory_info(unsigned long kind, unsigned long *value);
 
 /** Register (or with base 0 forget) the NACL pages of a hart */
 int tsmd_memory_set_nacl(struct tsmd_hart *hart, unsigned long base);

@@ -155,19 +155,30 @@ int tsmd_memory_release(struct tsmd_hart *hart, unsigned long base,
 	return rc;
 }
 
-unsigned long tsmd_memory_info(unsigned long kind, unsigned long *value)
+static unsigned long entries_free(void)
 {
 	unsigned long used;
 
 	memory_lock();
 	used = tsmd_ranges_pmp_entries(&confidential);
-	if (kind == COVE_INFO_RANGES_USED)
-		*value = confidential.count;
-	else
-		*value = tsmd_pmp_capacity() - used;
 	spin_unlock(&lock);
+	return tsmd_pmp_capacity() - used;
+}
 
-	return kind > COVE_INFO_RANGES_FREE ? COVE_ERR_INVALID_PARAM : 0;
+long tsmd_memory_info(unsigned long kind, unsigned long *value)
+{
+	switch (kind) {
+	case COVE_INFO_RANGES_USED:
+		*value = confidential.count;
+		return 0;
+	case COVE_INFO_RANGES_FREE:
+		*value = entries_free();
+		return 0;
+	case COVE_INFO_HARTS_RUNNING:
+		*value = tsmd_pmp_running_harts();
+		return 0;
+	}
+	return COVE_ERR_INVALID_PARAM;
 }
 
 int tsmd_memory_set_nacl(struct tsmd_hart *hart, unsigned long base)

@@ -244,6 +244,17 @@ static bool may_run(u32 index)
 	       state == SBI_HSM_STATE_RESUME_PENDING;
 }
 
+unsigned long tsmd_pmp_running_harts(void)
+{
+	unsigned long mask = 0;
+	u32 i;
+
+	for (i = 0; i < COVE_MAX_HARTS; i++)
+		if (may_run(i))
+			mask |= 1UL << i;
+	return mask;
+}
+
 void tsmd_pmp_sync(struct tsmd_hart *hart)
 {
 	unsigned long wanted = hart->pmp_loaded;
