@@ -41,7 +41,7 @@ struct tee_event {
 	tee_u64 aux;
 };
 
-#define TEE_RING_EVENTS 512
+#define TEE_RING_EVENTS 2048
 
 /**
  * Events of one hart from one writer.

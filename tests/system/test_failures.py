@@ -78,15 +78,15 @@ def test_tsm_that_faults(smoke: Smoke, tmp_path: Path) -> None:
 def test_opensbi_that_hangs(smoke: Smoke, tmp_path: Path) -> None:
     tree = edited(
         "firmware/opensbi/tsmd",
-        "tsmd_call.c",
-        "\thart->eid = regs->a7;\n",
-        '\twhile (regs->a7)\n\t\t__asm__ __volatile__("nop");\n\thart->eid = regs->a7;\n',
+        "tsmd_fast.c",
+        "\thart->eid = host->a7;\n",
+        '\twhile (host->a7)\n\t\t__asm__ __volatile__("nop");\n\thart->eid = host->a7;\n',
         tmp_path,
     )
     result = smoke("--set", f"opensbi.overlay=path:{tree}", "--set", "timeouts.command_s=3")
     assert result.status == 1, result.screen
     assert result.check("tsm")["verdict"] == "HANG"
-    assert "tsmd_teecall" in result.screen, result.screen
+    assert "tsmd_fast_teecall" in result.screen, result.screen
 
 
 def test_qemu_killed_from_outside_is_infra(smoke: Smoke, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from harness.ui import QuietUi
 from tests.system.conftest import Smoke
 from tests.system.test_failures import edited
 
-FIRMWARE_GAP = 0x800F0000
+FIRMWARE_GAP = 0x801F0000
 DBTR = 0x44425452
 POOL = 0x90000000
 GONE_S = 60.0

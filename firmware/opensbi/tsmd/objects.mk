@@ -16,6 +16,7 @@ libsbi-objs-y += tsmd/tsmd_call.o
 libsbi-objs-y += tsmd/tsmd_domain.o
 libsbi-objs-y += tsmd/tsmd_ecall.o
 libsbi-objs-y += tsmd/tsmd_enter.o
+libsbi-objs-y += tsmd/tsmd_fast.o
 libsbi-objs-y += tsmd/tsmd_fdt.o
 libsbi-objs-y += tsmd/tsmd_guard.o
 libsbi-objs-y += tsmd/tsmd_memory.o
@@ -24,6 +25,7 @@ libsbi-objs-y += tsmd/tsmd_ranges.o
 libsbi-objs-y += tsmd/tsmd_record.o
 libsbi-objs-y += tsmd/tsmd_switch.o
 libsbi-objs-y += tsmd/tsmd_trap.o
+libsbi-objs-y += tsmd/tsmd_vector.o
 
 firmware-ldflags-y += -Wl,--wrap=sbi_trap_handler
 firmware-ldflags-y += -Wl,--wrap=sbi_hart_switch_mode

@@ -31,6 +31,7 @@
 #include <sbi/sbi_version.h>
 
 #include "teecall.h"
+#include "tsmd_asm.h"
 #include "tsmd_csrs.h"
 #include "tsmd_ranges.h"
 
@@ -71,23 +72,29 @@ struct tsmd_csrs {
 #undef TSMD_FIELD
 };
 
-/** State of one hart; only that hart writes it, except `pmp_loaded` readers */
+/** State of one hart, written by that hart alone */
 struct tsmd_hart {
-	/** The TSM is current on this hart */
+	/** The TSM is current on this hart. First: tsmd_vector.S finds it */
 	bool in_tsm;
+	/** A COVH call of the host needs nothing but the switch */
+	bool fast;
+	/** The last call ended in RET_INTERRUPTED; its arguments are in host */
+	bool interrupted;
+	/** The hart is the host's: `boot` is valid, the PMP is the driver's */
+	bool seen;
+	/** Frame that resumes the host */
+	struct sbi_trap_context host;
 	/** SSE was unmasked when the TSM was entered */
 	bool sse_masked_here;
 	/** The TSM has not said READY yet: there is no call to answer */
 	bool booting;
-	/** The last call ended in RET_INTERRUPTED; its arguments are in host */
-	bool interrupted;
 	/** The hart has the H extension / Sstc */
 	bool has_h;
 	bool has_sstc;
-	/** The hart is the host's: `boot` is valid, the PMP is the driver's */
-	bool seen;
 	u32 index;
 	u32 id;
+	/** Events of this hart */
+	struct tee_ring *ring;
 	/** Generation of the isolation image that the PMP holds */
 	unsigned long pmp_loaded;
 	/** pmpcfg0 and pmpcfg2 of that image for either side */
@@ -103,15 +110,21 @@ struct tsmd_hart {
 		unsigned long menvcfg;
 	} boot;
 	struct tsmd_csrs csrs;
-	/** Frame that resumes the host */
-	struct sbi_trap_context host;
 	/** Frame that enters the TSM; all but a0-a7, t0, tp stay zero */
 	struct sbi_trap_context tsm;
 };
 
+_Static_assert(offsetof(struct tsmd_hart, in_tsm) == TSMD_HART_IN_TSM &&
+	       offsetof(struct tsmd_hart, fast) == TSMD_HART_FAST &&
+	       offsetof(struct tsmd_hart, host) == TSMD_HART_HOST,
+	       "tsmd_vector.S uses these offsets");
+
 extern struct tsmd_domain tsmd;
 extern struct tsmd_hart tsmd_harts[COVE_MAX_HARTS];
 extern struct tee_ring tsmd_rings[COVE_MAX_HARTS];
+
+/** OpenSBI's own trap vector, which tsmd_vector() goes on to */
+extern unsigned long tsmd_next_vector;
 
 /* tsmd_domain.c */
 
@@ -132,8 +145,40 @@ static inline struct tsmd_hart *tsmd_this_hart(void)
 int tsmd_domain_init(void);
 
 /** Append an event to the ring of the calling hart */
-void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
-		unsigned long value, unsigned long aux);
+static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
+			      unsigned long value, unsigned long aux)
+{
+	struct tee_ring *ring = hart->ring;
+	unsigned long head = ring->head;
+	struct tee_event *e = &ring->events[head % TEE_RING_EVENTS];
+
+	e->time = csr_read(CSR_TIME);
+	e->instret = csr_read(CSR_MINSTRET);
+	e->kind = kind;
+	e->sdid = hart->in_tsm ? tsmd.sdid : 0;
+	e->hart = hart->id;
+	e->eid = hart->eid;
+	e->fid = hart->fid;
+	e->error = error;
+	e->value = value;
+	e->aux = aux;
+
+	/* A reader of live memory must not see the count before the event. */
+	smp_wmb();
+	ring->head = head + 1;
+}
+
+/** @return 0 if @p a6 names the TSM domain and it can take calls, else an error */
+static inline long tsmd_check_target(unsigned long a6)
+{
+	unsigned long sdid = (a6 >> COVE_A6_SDID_SHIFT) & COVE_A6_SDID_MASK;
+
+	if (a6 >> 32 || sdid != tsmd.sdid)
+		return SBI_ERR_NOT_SUPPORTED;
+	if (tsmd.state == TSMD_DEAD)
+		return SBI_ERR_FAILED;
+	return tsmd.state == TSMD_READY ? 0 : SBI_ERR_NOT_SUPPORTED;
+}
 
 /** Mark the TSM dead on all harts and say why on the console */
 void tsmd_kill(struct tsmd_hart *hart, const char *why);
@@ -177,9 +222,6 @@ void tsmd_pmp_sync(struct tsmd_hart *hart);
  * first. A hart that is not among them does so, and fences, when it starts.
  */
 unsigned long tsmd_pmp_running_harts(void);
-
-/** Give this hart the permissions @p cfg: its cfg_host or its cfg_tsm */
-void tsmd_pmp_select(const struct tsmd_hart *hart, const unsigned long *cfg);
 
 /* tsmd_memory.c */
 
@@ -237,6 +279,11 @@ struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 
 /** End the call under way with FAILED; the TSM is dead */
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart);
+
+/* tsmd_vector.S */
+
+/** Trap vector in front of OpenSBI's */
+void tsmd_vector(void);
 
 /* tsmd_enter.S */
 

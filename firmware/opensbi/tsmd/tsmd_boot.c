@@ -56,6 +56,34 @@ static void note_hart(struct tsmd_hart *hart)
 	hart->boot.mideleg = csr_read(CSR_MIDELEG);
 	hart->boot.menvcfg = csr_read(CSR_MENVCFG);
 	hart->seen = true;
+	hart->fast = true;
+}
+
+unsigned long tsmd_next_vector;
+
+/** csrrw tp, mscratch, tp and sd t0, SBI_SCRATCH_TMP0_OFFSET(tp) */
+#define VECTOR_HEAD_0	0x34021273
+#define VECTOR_HEAD_1	(0x00023023 | 5 << 20 |				\
+			 (SBI_SCRATCH_TMP0_OFFSET & 0x1f) << 7 |	\
+			 (SBI_SCRATCH_TMP0_OFFSET >> 5) << 25)
+
+/**
+ * Put the fast vector in front of OpenSBI's, which it enters behind two
+ * instructions that both begin with. An OpenSBI whose vector begins otherwise
+ * keeps it: then all traps take the way through sbi_trap_handler().
+ */
+static void install_vector(void)
+{
+	unsigned long vector = csr_read(CSR_MTVEC);
+	const u32 *code = (const u32 *)vector;
+
+	if (vector == (unsigned long)tsmd_vector)
+		return;
+	if (code[0] != VECTOR_HEAD_0 || code[1] != VECTOR_HEAD_1)
+		return;
+	/* All harts have the same; the first one writes it before the rest run. */
+	tsmd_next_vector = vector;
+	csr_write(CSR_MTVEC, tsmd_vector);
 }
 
 static void set_host_frame(struct sbi_trap_regs *regs, unsigned long arg0,
@@ -119,6 +147,7 @@ __wrap_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
 	    sbi_domain_thishart_ptr() == tsmd.host) {
 		hart = tsmd_this_hart();
 		note_hart(hart);
+		install_vector();
 		/*
 		 * OpenSBI overwrote the PMP on its way here, whatever this
 		 * hart had loaded before. Pairs with tsmd_pmp_sync(), which

@@ -19,18 +19,6 @@ static struct sbi_trap_context *answer(struct sbi_trap_context *tcntx,
 	return tcntx;
 }
 
-/** @return 0 if a6 names the TSM domain and it can take calls, else an error */
-static long check_target(unsigned long a6)
-{
-	unsigned long sdid = (a6 >> COVE_A6_SDID_SHIFT) & COVE_A6_SDID_MASK;
-
-	if (a6 >> 32 || sdid != tsmd.sdid)
-		return SBI_ERR_NOT_SUPPORTED;
-	if (tsmd.state == TSMD_DEAD)
-		return SBI_ERR_FAILED;
-	return tsmd.state == TSMD_READY ? 0 : SBI_ERR_NOT_SUPPORTED;
-}
-
 static bool same_call(const struct sbi_trap_regs *a,
 		      const struct sbi_trap_regs *b)
 {
@@ -44,7 +32,7 @@ struct sbi_trap_context *tsmd_teecall(struct tsmd_hart *hart,
 {
 	const struct sbi_trap_regs *regs = &tcntx->regs;
 	struct sbi_trap_context *next;
-	long rc = check_target(regs->a6);
+	long rc = tsmd_check_target(regs->a6);
 
 	if (rc)
 		return answer(tcntx, rc, 0);

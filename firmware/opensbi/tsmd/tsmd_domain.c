@@ -25,6 +25,7 @@ int tsmd_domain_init(void)
 
 	for (i = 0; i < COVE_MAX_HARTS; i++) {
 		tsmd_harts[i].index = i;
+		tsmd_harts[i].ring = &tsmd_rings[i];
 		tsmd_rings[i].version = TEECALL_ABI_VERSION;
 		tsmd_rings[i].capacity = TEE_RING_EVENTS;
 		tsmd_rings[i].magic = COVE_RING_MAGIC;
@@ -36,28 +37,6 @@ int tsmd_domain_init(void)
 			tsmd_hart_offset) = &tsmd_harts[i];
 	}
 	return 0;
-}
-
-void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
-		unsigned long value, unsigned long aux)
-{
-	struct tee_ring *ring = &tsmd_rings[hart->index];
-	struct tee_event *e = &ring->events[ring->head % TEE_RING_EVENTS];
-
-	e->time = csr_read(CSR_TIME);
-	e->instret = csr_read(CSR_MINSTRET);
-	e->kind = kind;
-	e->sdid = hart->in_tsm ? tsmd.sdid : 0;
-	e->hart = hart->id;
-	e->eid = hart->eid;
-	e->fid = hart->fid;
-	e->error = error;
-	e->value = value;
-	e->aux = aux;
-
-	/* A reader of live memory must not see the count before the event. */
-	smp_wmb();
-	ring->head++;
 }
 
 void tsmd_kill(struct tsmd_hart *hart, const char *why)

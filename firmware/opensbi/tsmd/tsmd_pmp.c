@@ -15,7 +15,7 @@
  * The TSM never executes memory that the host can write.
  */
 
-#include "tsmd.h"
+#include "tsmd_switch.h"
 
 #define PMP_RWX		(PMP_R | PMP_W | PMP_X)
 
@@ -168,26 +168,6 @@ void tsmd_pmp_publish(const struct tsmd_ranges *set)
 	 * of the two sees the other.
 	 */
 	smp_mb();
-}
-
-static void fence(const struct tsmd_hart *hart)
-{
-	/*
-	 * PMP results may be cached together with address translations, so a
-	 * change of permissions holds only after these fences (privileged
-	 * specification, physical memory protection and paging).
-	 */
-	__asm__ __volatile__("sfence.vma" : : : "memory");
-	if (hart->has_h)
-		/* hfence.gvma zero, zero */
-		__asm__ __volatile__(".word 0x62000073" : : : "memory");
-}
-
-void tsmd_pmp_select(const struct tsmd_hart *hart, const unsigned long *cfg)
-{
-	csr_write(CSR_PMPCFG0, cfg[0]);
-	csr_write(CSR_PMPCFG2, cfg[1]);
-	fence(hart);
 }
 
 static unsigned long copy_image(struct tsmd_hart *hart)
