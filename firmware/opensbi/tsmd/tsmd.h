@@ -88,9 +88,11 @@ struct tsmd_hart {
 	bool sse_masked_here;
 	/** The TSM has not said READY yet: there is no call to answer */
 	bool booting;
-	/** The hart has the H extension / Sstc */
+	/** The hart has the H extension, Sstc, Smstateen, AIA */
 	bool has_h;
 	bool has_sstc;
+	bool has_stateen;
+	bool has_aia;
 	u32 index;
 	u32 id;
 	/** Events of this hart */

@@ -52,6 +52,9 @@ static void note_hart(struct tsmd_hart *hart)
 		return;
 	hart->has_h = misa_extension('H');
 	hart->has_sstc = sbi_hart_has_extension(scratch, SBI_HART_EXT_SSTC);
+	hart->has_stateen = sbi_hart_has_extension(scratch,
+						   SBI_HART_EXT_SMSTATEEN);
+	hart->has_aia = sbi_hart_has_extension(scratch, SBI_HART_EXT_SMAIA);
 	hart->boot.medeleg = csr_read(CSR_MEDELEG);
 	hart->boot.mideleg = csr_read(CSR_MIDELEG);
 	hart->boot.menvcfg = csr_read(CSR_MENVCFG);

@@ -55,6 +55,33 @@
 	TSMD_CSR(henvcfg,	0x60a,	0)				\
 	TSMD_CSR(hgatp,		0x680,	0)
 
+/* Harts with Smstateen; the second group with H */
+#define TSMD_CSRS_STATEEN(TSMD_CSR)					\
+	TSMD_CSR(sstateen0,	0x10c,	0)				\
+	TSMD_CSR(sstateen1,	0x10d,	0)				\
+	TSMD_CSR(sstateen2,	0x10e,	0)				\
+	TSMD_CSR(sstateen3,	0x10f,	0)
+
+#define TSMD_CSRS_HSTATEEN(TSMD_CSR)					\
+	TSMD_CSR(hstateen0,	0x60c,	0)				\
+	TSMD_CSR(hstateen1,	0x60d,	0)				\
+	TSMD_CSR(hstateen2,	0x60e,	0)				\
+	TSMD_CSR(hstateen3,	0x60f,	0)
+
+/*
+ * Harts with AIA; the second group with H. What siselect selects belongs to
+ * the host's interrupts, which stay the host's.
+ */
+#define TSMD_CSRS_AIA(TSMD_CSR)						\
+	TSMD_CSR(siselect,	0x150,	0)
+
+#define TSMD_CSRS_HAIA(TSMD_CSR)					\
+	TSMD_CSR(vsiselect,	0x250,	0)				\
+	TSMD_CSR(hvien,		0x608,	0)				\
+	TSMD_CSR(hvictl,	0x609,	0)				\
+	TSMD_CSR(hviprio1,	0x646,	0)				\
+	TSMD_CSR(hviprio2,	0x647,	0)
+
 /* Harts with H and Sstc */
 #define TSMD_CSRS_VSTC(TSMD_CSR)					\
 	TSMD_CSR(vstimecmp,	0x24d,	0)
@@ -66,11 +93,19 @@
 #define TSMD_CSRS_M(TSMD_CSR)						\
 	TSMD_CSR(medeleg,	0x302,	hart->boot.medeleg)		\
 	TSMD_CSR(mideleg,	0x303,	hart->boot.mideleg)		\
-	TSMD_CSR(menvcfg,	0x30a,	hart->boot.menvcfg)
+	TSMD_CSR(menvcfg,	0x30a,	hart->boot.menvcfg)		\
+	TSMD_CSR(mcountinhibit,	0x320,	TSMD_COUNTINHIBIT)
+
+/* The programmable counters of the host stop; cycle and instret run on. */
+#define TSMD_COUNTINHIBIT	0xfffffff8UL
 
 #define TSMD_CSRS_ALL(TSMD_CSR)						\
 	TSMD_CSRS_S(TSMD_CSR)						\
 	TSMD_CSRS_H(TSMD_CSR)						\
 	TSMD_CSRS_HGOVERN(TSMD_CSR)					\
+	TSMD_CSRS_STATEEN(TSMD_CSR)					\
+	TSMD_CSRS_HSTATEEN(TSMD_CSR)					\
+	TSMD_CSRS_AIA(TSMD_CSR)						\
+	TSMD_CSRS_HAIA(TSMD_CSR)					\
 	TSMD_CSRS_VSTC(TSMD_CSR)					\
 	TSMD_CSRS_M(TSMD_CSR)

@@ -36,6 +36,22 @@ static inline void unmask_sse(struct tsmd_hart *hart)
 #define SAVE(name, number, value)	\
 	hart->csrs.name = csr_swap(number, value);
 
+static inline void save_optional_csrs(struct tsmd_hart *hart)
+{
+	if (hart->has_stateen) {
+		TSMD_CSRS_STATEEN(SAVE)
+		if (hart->has_h) {
+			TSMD_CSRS_HSTATEEN(SAVE)
+		}
+	}
+	if (hart->has_aia) {
+		TSMD_CSRS_AIA(SAVE)
+		if (hart->has_h) {
+			TSMD_CSRS_HAIA(SAVE)
+		}
+	}
+}
+
 static inline void save_csrs(struct tsmd_hart *hart)
 {
 	TSMD_CSRS_S(SAVE)
@@ -46,11 +62,30 @@ static inline void save_csrs(struct tsmd_hart *hart)
 		TSMD_CSRS_H(SAVE)
 		TSMD_CSRS_HGOVERN(SAVE)
 	}
+	/* Rare on today's harts, so one test covers both. */
+	if (hart->has_stateen || hart->has_aia)
+		save_optional_csrs(hart);
 	TSMD_CSRS_M(SAVE)
 }
 
 #define RESTORE(name, number, value)	\
 	csr_write(number, hart->csrs.name);
+
+static inline void restore_optional_csrs(struct tsmd_hart *hart)
+{
+	if (hart->has_stateen) {
+		TSMD_CSRS_STATEEN(RESTORE)
+		if (hart->has_h) {
+			TSMD_CSRS_HSTATEEN(RESTORE)
+		}
+	}
+	if (hart->has_aia) {
+		TSMD_CSRS_AIA(RESTORE)
+		if (hart->has_h) {
+			TSMD_CSRS_HAIA(RESTORE)
+		}
+	}
+}
 
 static inline void restore_csrs(struct tsmd_hart *hart)
 {
@@ -60,6 +95,8 @@ static inline void restore_csrs(struct tsmd_hart *hart)
 	 */
 	TSMD_CSRS_M(RESTORE)
 	TSMD_CSRS_S(RESTORE)
+	if (hart->has_stateen || hart->has_aia)
+		restore_optional_csrs(hart);
 	if (hart->has_h) {
 		TSMD_CSRS_HGOVERN(RESTORE)
 		TSMD_CSRS_H(RESTORE)
