@@ -52,6 +52,19 @@ static inline void save_optional_csrs(struct tsmd_hart *hart)
 	}
 }
 
+/**
+ * Write hvip with its VSTIP bit. QEMU takes that bit from M-mode only while
+ * menvcfg.STCE is off; from HS-mode, where the host wrote it, always. Turning
+ * STCE off clears henvcfg.STCE too, so henvcfg must not be the host's here.
+ */
+static inline void write_hvip_vstip(unsigned long value)
+{
+	unsigned long menvcfg = csr_read_clear(CSR_MENVCFG, ENVCFG_STCE);
+
+	csr_write(CSR_HVIP, value);
+	csr_write(CSR_MENVCFG, menvcfg);
+}
+
 static inline void save_csrs(struct tsmd_hart *hart)
 {
 	TSMD_CSRS_S(SAVE)
@@ -61,6 +74,8 @@ static inline void save_csrs(struct tsmd_hart *hart)
 		}
 		TSMD_CSRS_H(SAVE)
 		TSMD_CSRS_HGOVERN(SAVE)
+		if (hart->csrs.hvip & MIP_VSTIP)
+			write_hvip_vstip(0);
 	}
 	/* Rare on today's harts, so one test covers both. */
 	if (hart->has_stateen || hart->has_aia)
@@ -98,6 +113,8 @@ static inline void restore_csrs(struct tsmd_hart *hart)
 	if (hart->has_stateen || hart->has_aia)
 		restore_optional_csrs(hart);
 	if (hart->has_h) {
+		if (hart->csrs.hvip & MIP_VSTIP)
+			write_hvip_vstip(hart->csrs.hvip);
 		TSMD_CSRS_HGOVERN(RESTORE)
 		TSMD_CSRS_H(RESTORE)
 		if (hart->has_sstc) {
