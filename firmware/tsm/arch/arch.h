@@ -48,6 +48,12 @@ s64 tsmd_assign(u64 base, u64 pages);
 /** Give scrubbed memory back to the host; @return COVE_ error */
 s64 tsmd_release(u64 base, u64 pages);
 
+/**
+ * Harts that may run host code, bit n for hart index n. A hart that is not
+ * among them fences in M-mode before its next instruction of the host.
+ */
+u64 tsmd_harts_running(void);
+
 void __attribute__((noreturn)) tsmd_ready(u64 version);
 void __attribute__((noreturn)) tsmd_panic(const char *text, size_t length);
 
@@ -103,6 +109,8 @@ struct guest_context {
 
 	/** f0 to f31 and fcsr */
 	u64 fp[33];
+	/** V registers, arch_vector_size() bytes */
+	void *vector;
 };
 
 /** The TVM as the hart sees it */
@@ -114,10 +122,17 @@ struct guest_space {
 	u64 timedelta;
 };
 
-/** A vCPU that was never run: VS-mode, satp = 0, all registers but these 0 */
-void arch_guest_init(struct guest_context *guest, u64 pc, u64 a0, u64 a1);
+/** Bytes that a vCPU's V registers take; 0 if guests have none */
+size_t arch_vector_size(void);
 
-/** Put the TVM's address space, counters and FP registers on this hart */
+/**
+ * A vCPU that was never run: VS-mode, satp = 0, all registers but these 0.
+ * @param vector room for its V registers, any alignment of 8
+ */
+void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,
+		     u64 a1);
+
+/** Put the TVM's address space, counters, FP and V registers on this hart */
 void arch_guest_load(const struct guest_context *guest,
 		     const struct guest_space *space);
 
@@ -127,7 +142,7 @@ void arch_guest_fence(u16 vmid);
 /** Run the vCPU until it traps */
 void arch_guest_enter(struct guest_context *guest);
 
-/** Take FP registers and address space off this hart */
+/** Take FP and V registers and address space off this hart */
 void arch_guest_put(struct guest_context *guest);
 
 #endif

@@ -5,6 +5,8 @@
 
 /* Numbers, because not every assembler knows the names of H and Sstc. */
 #define CSR_FCSR		0x003
+#define CSR_VSTART		0x008
+#define CSR_VCSR		0x00f
 #define CSR_SSTATUS		0x100
 #define CSR_SIE			0x104
 #define CSR_STVEC		0x105
@@ -36,10 +38,16 @@
 #define CSR_HGATP		0x680
 #define CSR_TIME		0xc01
 #define CSR_INSTRET		0xc02
+#define CSR_VL			0xc20
+#define CSR_VTYPE		0xc21
+#define CSR_VLENB		0xc22
 
 #define SSTATUS_SIE		(1 << 1)
 #define SSTATUS_SPIE		(1 << 5)
 #define SSTATUS_SPP		(1 << 8)
+#define SSTATUS_VS		(3 << 9)
+#define SSTATUS_VS_INITIAL	(1 << 9)
+#define SSTATUS_VS_CLEAN	(2 << 9)
 #define SSTATUS_FS		(3 << 13)
 #define SSTATUS_FS_INITIAL	(1 << 13)
 #define SSTATUS_FS_CLEAN	(2 << 13)
@@ -85,6 +93,13 @@
 #define GUEST_SEPC		0x100
 #define GUEST_TSM_SP		0x108
 #define GUEST_TSM_TP		0x110
+
+/* Offsets in struct vector_state, checked by arch/vector.c. */
+#define VECTOR_VSTART		0
+#define VECTOR_VTYPE		8
+#define VECTOR_VL		16
+#define VECTOR_VCSR		24
+#define VECTOR_REGISTERS	32
 
 #ifndef __ASSEMBLER__
 

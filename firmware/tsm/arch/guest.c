@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * A vCPU on the hart. The host's values of every CSR written here are kept and
- * restored by M-mode; only the host's FP registers are the TSM's to keep,
+ * restored by M-mode; only the host's FP and V registers are the TSM's to keep,
  * because M-mode leaves them alive.
  */
 #include "arch/arch.h"
 #include "arch/csr.h"
+#include "arch/vector.h"
 
 #define BIT(n)	(1UL << (n))
 
@@ -47,6 +48,7 @@ const char *arch_probe(void)
 	csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
 	have_fp = csr_read(CSR_SSTATUS) & SSTATUS_FS;
 	csr_clear(CSR_SSTATUS, SSTATUS_FS);
+	vector_probe();
 
 	/* STCE is read-only zero without Sstc or when M-mode keeps it off. */
 	csr_write(CSR_HENVCFG, HENVCFG_STCE);
@@ -55,9 +57,12 @@ const char *arch_probe(void)
 	return NULL;
 }
 
-void arch_guest_init(struct guest_context *guest, u64 pc, u64 a0, u64 a1)
+void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,
+		     u64 a1)
 {
 	memset(guest, 0, sizeof(*guest));
+	guest->vector = vector;
+	vector_init(vector);
 	guest->sepc = pc;
 	guest->supervisor = true;
 	guest->gpr[10] = a0;
@@ -65,6 +70,32 @@ void arch_guest_init(struct guest_context *guest, u64 pc, u64 a0, u64 a1)
 	guest->vsstatus = VSSTATUS_UXL_64;
 	/* No timer interrupt before the guest asks for one. */
 	guest->vstimecmp = ~0UL;
+}
+
+static void load_fp(const struct guest_context *guest)
+{
+	if (!have_fp)
+		return;
+	/*
+	 * With FS Off an FP instruction of the guest would trap, however its
+	 * own vsstatus.FS is set. Clean tells us later if it wrote anything.
+	 */
+	csr_set(CSR_SSTATUS, SSTATUS_FS);
+	fp_save(host_fp[arch_hart()]);
+	fp_restore(guest->fp);
+	csr_clear(CSR_SSTATUS, SSTATUS_FS);
+	csr_set(CSR_SSTATUS, SSTATUS_FS_CLEAN);
+}
+
+static void put_fp(struct guest_context *guest)
+{
+	if (!have_fp)
+		return;
+	if ((csr_read(CSR_SSTATUS) & SSTATUS_FS) == SSTATUS_FS)
+		fp_save(guest->fp);
+	/* The host's values also overwrite the guest's in the hart. */
+	fp_restore(host_fp[arch_hart()]);
+	csr_clear(CSR_SSTATUS, SSTATUS_FS);
 }
 
 void arch_guest_load(const struct guest_context *guest,
@@ -83,29 +114,15 @@ void arch_guest_load(const struct guest_context *guest,
 	csr_write(CSR_HGATP, HGATP_MODE_SV48X4 |
 			     (u64)space->vmid << HGATP_VMID_SHIFT |
 			     space->root >> PAGE_SHIFT);
-	if (!have_fp)
-		return;
-	/*
-	 * With FS Off an FP instruction of the guest would trap, however its
-	 * own vsstatus.FS is set. Clean tells us later if it wrote anything.
-	 */
-	csr_set(CSR_SSTATUS, SSTATUS_FS);
-	fp_save(host_fp[arch_hart()]);
-	fp_restore(guest->fp);
-	csr_clear(CSR_SSTATUS, SSTATUS_FS);
-	csr_set(CSR_SSTATUS, SSTATUS_FS_CLEAN);
+	load_fp(guest);
+	vector_load(guest->vector);
 }
 
 void arch_guest_put(struct guest_context *guest)
 {
 	csr_write(CSR_HGATP, 0);
-	if (!have_fp)
-		return;
-	if ((csr_read(CSR_SSTATUS) & SSTATUS_FS) == SSTATUS_FS)
-		fp_save(guest->fp);
-	/* The host's values also overwrite the guest's in the hart. */
-	fp_restore(host_fp[arch_hart()]);
-	csr_clear(CSR_SSTATUS, SSTATUS_FS);
+	put_fp(guest);
+	vector_put(guest->vector);
 }
 
 void arch_guest_fence(u16 vmid)

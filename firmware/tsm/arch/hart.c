@@ -37,26 +37,41 @@ u64 arch_image_end(void)
 	return (u64)__image_end;
 }
 
-static s64 tsmd_move(u64 function, u64 base, u64 pages)
+struct tsmd_answer {
+	s64 error;
+	u64 value;
+};
+
+/* The calls that M-mode answers. */
+static struct tsmd_answer tsmd_call(u64 function, u64 arg0, u64 arg1)
 {
-	register u64 a0 __asm__("a0") = base;
-	register u64 a1 __asm__("a1") = pages;
+	register u64 a0 __asm__("a0") = arg0;
+	register u64 a1 __asm__("a1") = arg1;
 	register u64 a6 __asm__("a6") = function;
 	register u64 a7 __asm__("a7") = COVE_EID_TSMD;
 
 	__asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a6), "r"(a7)
 			 : "memory");
-	return (s64)a0;
+	return (struct tsmd_answer){ .error = (s64)a0, .value = a1 };
 }
 
 s64 tsmd_assign(u64 base, u64 pages)
 {
-	return tsmd_move(COVE_TSMD_ASSIGN, base, pages);
+	return tsmd_call(COVE_TSMD_ASSIGN, base, pages).error;
 }
 
 s64 tsmd_release(u64 base, u64 pages)
 {
-	return tsmd_move(COVE_TSMD_RELEASE, base, pages);
+	return tsmd_call(COVE_TSMD_RELEASE, base, pages).error;
+}
+
+u64 tsmd_harts_running(void)
+{
+	struct tsmd_answer answer = tsmd_call(COVE_TSMD_INFO,
+					      COVE_INFO_HARTS_RUNNING, 0);
+
+	/* Of a hart that nothing is known of the worst has to be expected. */
+	return answer.error ? ~0UL : answer.value;
 }
 
 /* The calls that M-mode does not come back from. */

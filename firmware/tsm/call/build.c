@@ -84,18 +84,19 @@ struct answer covh_add_tvm_memory_region(const u64 *args)
 	return answer_error(error);
 }
 
-static s64 create_vcpu(struct tvm *tvm, u64 id, u64 page)
+static s64 create_vcpu(struct tvm *tvm, u64 id, u64 base)
 {
+	u64 count = vcpu_state_pages();
 	s64 error;
 
 	if (!vcpu_id_free(tvm, id))
 		return COVE_ERR_INVALID_PARAM;
-	error = claim_unassigned(page, TVM_VCPU_STATE_PAGES);
+	error = claim_unassigned(base, count);
 	if (error)
 		return error;
-	pages_scrub(page, TVM_VCPU_STATE_PAGES);
-	pages_give(page, TVM_VCPU_STATE_PAGES, PAGE_TVM_VCPU, tvm->slot);
-	vcpu_create(tvm, id, page);
+	pages_scrub(base, count);
+	pages_give(base, count, PAGE_TVM_VCPU, tvm->slot);
+	vcpu_create(tvm, id, base);
 	return COVE_SUCCESS;
 }
 

@@ -43,10 +43,17 @@ struct answer covh_create_tvm_vcpu(const u64 *args);
 
 /*
  * Long calls: done in steps of bounded size, with a look at the host's
- * interrupts between them (rdsm-tsm.md section 3).
+ * interrupts between them (rdsm-tsm.md section 3). That holds on the way back
+ * too: a call that fails, or that the host gives up, is undone in steps.
  */
 
 struct long_call;
+
+/** Where a call goes */
+enum long_way {
+	LONG_FORWARD,
+	LONG_BACK,
+};
 
 /** One call that takes steps */
 struct long_kind {
@@ -54,13 +61,15 @@ struct long_kind {
 	unsigned int phases;
 	/** Check the arguments and fill in the call; @return COVE_ error */
 	s64 (*begin)(struct long_call *call, const u64 *args);
-	/** Do a bounded part; @return COVE_ error, which ends the call */
+	/** Do a bounded part; @return COVE_ error, which turns the call back */
 	s64 (*step)(struct long_call *call);
 	/**
-	 * The call ends without success: put back what it has changed, or
-	 * finish it where there is no way back.
+	 * The call is to end without success: is there a way back? If not, it
+	 * goes on to its end, and no step may fail any more.
 	 */
-	void (*drop)(struct long_call *call);
+	enum long_way (*turn)(struct long_call *call);
+	/** Undo a bounded part; @return true when nothing is left of the call */
+	bool (*back)(struct long_call *call);
 };
 
 /** Progress of a long call; at most one on each hart */
@@ -69,6 +78,11 @@ struct long_call {
 	const struct long_kind *kind;
 	/** a0 to a7 as the host passed them */
 	u64 args[8];
+	enum long_way way;
+	/** The host has given it up: nobody waits for its answer */
+	bool dropped;
+	/** Its answer */
+	s64 error;
 	/** Which part of the call; each kind has its own */
 	unsigned int phase;
 	/** Pages that the call works on, and how far the phase has come */
@@ -104,8 +118,11 @@ struct answer long_start(const struct long_kind *kind,
 /** Go on with the open call of this hart; false if it is another one */
 bool long_resume(const struct teecall *call, struct answer *answer);
 
-/** End this hart's open call, if there is one, without success */
-void long_drop(void);
+/**
+ * End this hart's open call, if there is one, without success.
+ * @return false if the host is wanted first: the same again later
+ */
+bool long_drop(void);
 
 /** Address of the first page that the phase has not done yet */
 u64 long_next(const struct long_call *call);
@@ -125,10 +142,13 @@ s64 long_claim(struct long_call *call, unsigned int state);
 /** A step that fills pages with zeros */
 void long_scrub(struct long_call *call);
 
-/** Unclaim what the phase has not done yet */
-void long_unclaim_rest(struct long_call *call);
+/** Pages of the next step back, at most limit; the phase counts them off */
+u64 long_part_back(struct long_call *call, u64 limit);
 
-/** Undo the claims while no page has been moved on yet */
-void long_unclaim(struct long_call *call);
+/** A turn with nothing that could be in the way back */
+enum long_way long_turn_back(struct long_call *call);
+
+/** A step back through the claims, while no page has been moved on yet */
+bool long_unclaim(struct long_call *call);
 
 #endif

@@ -49,39 +49,42 @@ static s64 convert_step(struct long_call *call)
 	return COVE_SUCCESS;
 }
 
-/* The range is assigned, but only the first pages are marked so. */
-static void convert_undo_assign(struct long_call *call)
-{
-	/* The pages hold what the host left in them: nothing to scrub. */
-	if (!tsmd_release(call->base, call->count))
-		pages_mark(call->base, call->done, PAGE_HOST);
-	else
-		/* No isolation entry left for the hole: it stays converted. */
-		pages_mark(long_next(call), call->count - call->done,
-			   PAGE_CONVERTING);
-	pages_unclaim(call->base, call->count);
-}
-
-static void convert_drop(struct long_call *call)
+static enum long_way convert_turn(struct long_call *call)
 {
 	switch (call->phase) {
 	case CONVERT_MARK:
-		convert_undo_assign(call);
-		break;
+		/*
+		 * The range is assigned, and holds what the host left in it:
+		 * nothing to scrub. Without an isolation entry for the hole it
+		 * stays converted.
+		 */
+		return tsmd_release(call->base, call->count) ? LONG_FORWARD :
+							       LONG_BACK;
 	case CONVERT_UNCLAIM:
 		/* Others may work on the first pages: it has happened. */
-		long_unclaim_rest(call);
-		break;
+		return LONG_FORWARD;
 	default:
-		long_unclaim(call);
+		return LONG_BACK;
 	}
+}
+
+static bool convert_back(struct long_call *call)
+{
+	u64 part;
+
+	if (call->phase != CONVERT_MARK || !call->done)
+		return long_unclaim(call);
+	part = long_part_back(call, PAGES_A_STEP);
+	pages_mark(long_next(call), part, PAGE_HOST);
+	return false;
 }
 
 const struct long_kind convert_pages = {
 	.phases = CONVERT_PHASES,
 	.begin = begin_range,
 	.step = convert_step,
-	.drop = convert_drop,
+	.turn = convert_turn,
+	.back = convert_back,
 };
 
 enum reclaim_phase {
@@ -121,19 +124,16 @@ static s64 reclaim_step(struct long_call *call)
 	}
 }
 
-static void reclaim_drop(struct long_call *call)
+static enum long_way reclaim_turn(struct long_call *call)
 {
 	/* Once M-mode has given the range back, there is no way but on. */
-	if (call->phase == RECLAIM_MARK)
-		pages_move(long_next(call), call->count - call->done,
-			   PAGE_HOST);
-	else
-		long_unclaim(call);
+	return call->phase == RECLAIM_MARK ? LONG_FORWARD : LONG_BACK;
 }
 
 const struct long_kind reclaim_pages = {
 	.phases = RECLAIM_PHASES,
 	.begin = begin_range,
 	.step = reclaim_step,
-	.drop = reclaim_drop,
+	.turn = reclaim_turn,
+	.back = long_unclaim,
 };

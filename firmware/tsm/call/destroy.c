@@ -32,15 +32,15 @@ static s64 destroy_step(struct long_call *call)
 	return COVE_SUCCESS;
 }
 
-static void destroy_drop(struct long_call *call)
+static enum long_way destroy_turn(struct long_call *call)
 {
-	while (call->phase < call->kind->phases)
-		destroy_step(call);
+	(void)call;
+	return LONG_FORWARD;
 }
 
 const struct long_kind destroy_tvm = {
 	.phases = 1,
 	.begin = destroy_begin,
 	.step = destroy_step,
-	.drop = destroy_drop,
+	.turn = destroy_turn,
 };

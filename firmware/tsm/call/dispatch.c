@@ -48,7 +48,8 @@ struct answer call_dispatch(const struct teecall *call)
 	if (long_resume(call, &answer))
 		return answer;
 	/* The host wants something else: the open call never happened. */
-	long_drop();
+	if (!long_drop())
+		return (struct answer){ .interrupted = true };
 	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	function = &covh[number];

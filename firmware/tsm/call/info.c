@@ -22,14 +22,14 @@ _Static_assert(sizeof(struct tsm_info) == 48,
 /* a0 = buffer, a1 = its size */
 struct answer covh_get_tsm_info(const u64 *args)
 {
-	static const struct tsm_info info = {
+	const struct tsm_info info = {
 		.state = COVE_TSM_STATE_READY,
 		.impl_id = COVE_TSM_IMPL_ID,
 		.version = TSM_VERSION,
 		.capabilities = COVE_TSM_CAP_MEMORY_ALLOCATION,
 		.tvm_state_pages = TVM_STATE_PAGES,
 		.tvm_max_vcpus = TVM_MAX_VCPUS,
-		.tvm_vcpu_state_pages = TVM_VCPU_STATE_PAGES,
+		.tvm_vcpu_state_pages = vcpu_state_pages(),
 	};
 	s64 error;
 

@@ -58,26 +58,34 @@ static s64 tables_step(struct long_call *call)
 	return COVE_SUCCESS;
 }
 
-static void tables_drop(struct long_call *call)
+/* The end of every way back: only then may others have the TVM. */
+static bool unclaim_and_let_go(struct long_call *call)
 {
-	u64 i;
-
-	if (call->phase == TABLES_GIVE) {
-		for (i = 0; i < call->done; i++)
-			gstage_take_table(call->tvm);
-		pages_take(call->tvm->slot, call->done);
-		long_unclaim_rest(call);
-	} else {
-		long_unclaim(call);
-	}
+	if (!long_unclaim(call))
+		return false;
 	tvm_let_go(call->tvm);
+	return true;
+}
+
+static bool tables_back(struct long_call *call)
+{
+	u64 part, i;
+
+	if (call->phase != TABLES_GIVE || !call->done)
+		return unclaim_and_let_go(call);
+	part = long_part_back(call, PAGES_A_STEP);
+	for (i = 0; i < part; i++)
+		gstage_take_table(call->tvm);
+	pages_take_claimed(call->tvm->slot, part);
+	return false;
 }
 
 const struct long_kind add_tvm_page_table_pages = {
 	.phases = TABLES_PHASES,
 	.begin = tables_begin,
 	.step = tables_step,
-	.drop = tables_drop,
+	.turn = long_turn_back,
+	.back = tables_back,
 };
 
 enum measured_phase {
@@ -216,25 +224,24 @@ static s64 measured_step(struct long_call *call)
 }
 
 /* Empty tables that a mapping has taken stay in place: they are the TVM's. */
-static void measured_drop(struct long_call *call)
+static bool measured_back(struct long_call *call)
 {
-	u64 i;
+	u64 part, i;
 
-	if (call->phase == MEASURED_MAP) {
-		for (i = 0; i < call->done; i++)
-			gstage_unmap(call->tvm->root,
-				     call->gpa + (i << PAGE_SHIFT));
-		pages_take(call->tvm->slot, call->done);
-		long_unclaim_rest(call);
-	} else {
-		long_unclaim(call);
-	}
-	tvm_let_go(call->tvm);
+	if (call->phase != MEASURED_MAP || !call->done)
+		return unclaim_and_let_go(call);
+	part = long_part_back(call, PAGES_A_STEP);
+	for (i = 0; i < part; i++)
+		gstage_unmap(call->tvm->root, next_gpa(call) +
+					      (i << PAGE_SHIFT));
+	pages_take_claimed(call->tvm->slot, part);
+	return false;
 }
 
 const struct long_kind add_tvm_measured_pages = {
 	.phases = MEASURED_PHASES,
 	.begin = measured_begin,
 	.step = measured_step,
-	.drop = measured_drop,
+	.turn = long_turn_back,
+	.back = measured_back,
 };

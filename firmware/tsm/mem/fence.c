@@ -2,11 +2,14 @@
 /*
  * The global fence (cove.md 3.3). A page that is converted at version v may
  * be used once every hart that the TSM has seen has fenced at a later version.
+ * A hart that has stopped counts as fenced: it holds nothing, and M-mode loads
+ * the newest isolation and fences before the hart runs the host again.
  * At most one fence is open, so only two versions can be unsettled at a time:
  * the current one and the one before.
  *
  * All of it is under the tracker's lock: a fence changes page states.
  */
+#include "arch/arch.h"
 #include "mem/mem.h"
 #include "trace/trace.h"
 
@@ -52,6 +55,32 @@ static void settle(void)
 	fence.settled = fence.current;
 }
 
+/*
+ * M-mode is asked with the lock held. So no version can begin between its
+ * answer and our note, and a hart that starts meanwhile does so later than all
+ * pages below the current version were taken from the host.
+ */
+static void excuse_stopped_harts(void)
+{
+	u64 running = tsmd_harts_running();
+	unsigned int i;
+
+	for (i = 0; i < COVE_MAX_HARTS; i++)
+		if (!(running >> i & 1))
+			fence.hart[i] = fence.current;
+}
+
+/* M-mode is asked only when a hart is missing: nearly never. */
+static void settle_if_possible(void)
+{
+	if (fence.settled == fence.current)
+		return;
+	if (oldest_version() <= fence.settled)
+		excuse_stopped_harts();
+	if (oldest_version() > fence.settled)
+		settle();
+}
+
 void fence_see(unsigned int hart)
 {
 	/* Only this hart sets its own mark, so it may look without the lock. */
@@ -68,6 +97,7 @@ s64 fence_start(void)
 	s64 error = COVE_ERR_ALREADY_STARTED;
 
 	pages_lock();
+	settle_if_possible();
 	if (fence.settled == fence.current) {
 		fence.current++;
 		error = COVE_SUCCESS;
@@ -80,8 +110,7 @@ void fence_local(unsigned int hart)
 {
 	pages_lock();
 	fence.hart[hart] = fence.current;
-	if (oldest_version() > fence.settled)
-		settle();
+	settle_if_possible();
 	pages_unlock();
 }
 
@@ -100,4 +129,11 @@ void fence_drop_page(u64 version)
 bool fence_settled(u64 version)
 {
 	return version < fence.settled;
+}
+
+void fence_look_again(u64 version)
+{
+	/* A page of the current version waits for a fence nobody has begun. */
+	if (version < fence.current)
+		settle_if_possible();
 }

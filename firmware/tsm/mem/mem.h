@@ -67,6 +67,9 @@ void pages_give(u64 base, u64 count, unsigned int state, unsigned int owner);
  */
 u64 pages_take(unsigned int owner, u64 count);
 
+/** The same, and the pages are claimed: the way back from pages_give() */
+u64 pages_take_claimed(unsigned int owner, u64 count);
+
 /** Fill pages with zeros */
 void pages_scrub(u64 base, u64 count);
 
@@ -100,6 +103,12 @@ void fence_drop_page(u64 version);
 
 /** All harts have fenced since this version */
 bool fence_settled(u64 version);
+
+/**
+ * Somebody needs a page of this version: if only stopped harts are missing,
+ * settle it.
+ */
+void fence_look_again(u64 version);
 
 /* host.c: memory of the host */
 

@@ -117,7 +117,11 @@ bool page_is_withheld(u64 page)
 
 static bool claim_one(struct page *page, unsigned int state)
 {
-	if (page->claimed || state_of(page) != state)
+	if (page->claimed)
+		return false;
+	if (state == PAGE_UNASSIGNED && state_of(page) == PAGE_CONVERTING)
+		fence_look_again(page->version);
+	if (state_of(page) != state)
 		return false;
 	page->claimed = true;
 	return true;
@@ -188,7 +192,7 @@ void pages_give(u64 base, u64 count, unsigned int state, unsigned int owner)
 	pages_unlock();
 }
 
-u64 pages_take(unsigned int owner, u64 count)
+static u64 take(unsigned int owner, u64 count, bool claimed)
 {
 	struct page *page;
 	u64 taken = 0;
@@ -198,10 +202,21 @@ u64 pages_take(unsigned int owner, u64 count)
 		page = &pool.page[pool.last[owner]];
 		pool.last[owner] = page->next;
 		set_state(page, PAGE_UNASSIGNED);
+		page->claimed = claimed;
 		taken++;
 	}
 	pages_unlock();
 	return taken;
+}
+
+u64 pages_take(unsigned int owner, u64 count)
+{
+	return take(owner, count, false);
+}
+
+u64 pages_take_claimed(unsigned int owner, u64 count)
+{
+	return take(owner, count, true);
 }
 
 void pages_scrub(u64 base, u64 count)

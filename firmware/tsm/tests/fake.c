@@ -49,9 +49,18 @@ u64 arch_instret(void)
 	return fake.time++;
 }
 
+static void look(enum look when)
+{
+	if (fake.look)
+		fake.look(when);
+}
+
 bool arch_interrupt_pending(void)
 {
 	fake.polls++;
+	look(LOOK_POLL);
+	if (fake.interrupt_always)
+		return true;
 	if (!fake.interrupt_after)
 		return false;
 	return --fake.interrupt_after == 0;
@@ -86,6 +95,12 @@ s64 tsmd_release(u64 base, u64 pages)
 	return moved(base, pages, fake.release_error);
 }
 
+u64 tsmd_harts_running(void)
+{
+	fake.asked++;
+	return ~fake.stopped;
+}
+
 void tsmd_panic(const char *text, size_t length)
 {
 	fprintf(stderr, "panic: %.*s\n", (int)length, text);
@@ -109,9 +124,16 @@ void tsmd_ret_interrupted(void)
 	abort();
 }
 
-void arch_guest_init(struct guest_context *guest, u64 pc, u64 a0, u64 a1)
+size_t arch_vector_size(void)
+{
+	return fake.vector_size;
+}
+
+void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,
+		     u64 a1)
 {
 	memset(guest, 0, sizeof(*guest));
+	guest->vector = vector;
 	guest->sepc = pc;
 	guest->supervisor = true;
 	guest->gpr[10] = a0;
@@ -177,17 +199,27 @@ void fake_boot(void)
 	long_init();
 }
 
+static struct answer dispatch(void)
+{
+	struct answer answer;
+
+	look(LOOK_BEGIN);
+	answer = call_dispatch(&last_call);
+	look(LOOK_END);
+	return answer;
+}
+
 struct answer teecall(u64 fid, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
 	last_call = (struct teecall){
 		.args = { a0, a1, a2, a3, a4, a5,
 			  1UL << COVE_A6_SDID_SHIFT | fid, COVE_EID_COVH },
 	};
-	return call_dispatch(&last_call);
+	return dispatch();
 }
 
 struct answer teecall_again(void)
 {
 	last_call.resume = COVE_TEECALL_RESUME;
-	return call_dispatch(&last_call);
+	return dispatch();
 }

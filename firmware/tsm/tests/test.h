@@ -36,7 +36,7 @@ struct test {
 /** Each file's tests, ended by a NULL name */
 extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	measure_tests[], call_tests[], life_tests[], run_tests[],
-	sbi_tests[], long_tests[], lib_tests[], random_tests[];
+	sbi_tests[], long_tests[], drop_tests[], lib_tests[], random_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
@@ -50,6 +50,16 @@ void test_fail(const char *file, int line, const char *what, s64 got,
 
 #define check_true(condition)	check_equal(!!(condition), 1)
 
+/** When a watcher looks at what the TSM has done */
+enum look {
+	/** A call begins */
+	LOOK_BEGIN,
+	/** The TSM asks for interrupts */
+	LOOK_POLL,
+	/** The call is back */
+	LOOK_END,
+};
+
 /** What the machine does, reset before each test */
 struct fake {
 	unsigned int hart;
@@ -59,16 +69,25 @@ struct fake {
 	s64 release_error;
 	unsigned int assigns;
 	unsigned int releases;
+	/** Harts that do not run, by bit, and how often the TSM has asked */
+	u64 stopped;
+	unsigned int asked;
 	/** Range of the last ASSIGN or RELEASE */
 	u64 moved_base;
 	u64 moved_pages;
 	/** Polls until an interrupt is pending; 0 = never */
 	unsigned int interrupt_after;
+	/** One is pending at every poll */
+	bool interrupt_always;
 	unsigned int polls;
+	/** Watches the TSM at work; may be NULL */
+	void (*look)(enum look when);
 	unsigned int fences;
 	/** Loaded address space */
 	struct guest_space space;
 	bool loaded;
+	/** Bytes of V registers that guests have */
+	size_t vector_size;
 	/** Runs instead of the guest */
 	void (*guest)(struct guest_context *guest);
 	unsigned int guest_entries;
@@ -114,6 +133,12 @@ u64 build_tvm(void);
 
 /** The same, finalized, with NACL on both harts */
 u64 start_tvm(void);
+
+/**
+ * From now on a call that works on more pages than rdsm-tsm.md section 3
+ * allows between two polls fails the test.
+ */
+void watch_bounds(void);
 
 /** NACL memory of the current hart */
 struct nacl *test_nacl(void);

@@ -33,6 +33,7 @@ static void resume_everywhere(const struct script *script)
 	do {
 		fake_boot();
 		id = script->prepare();
+		watch_bounds();
 		fake.interrupt_after = ++n;
 		answer = script->call(id);
 		reached = answer.interrupted;
@@ -43,30 +44,53 @@ static void resume_everywhere(const struct script *script)
 	check_true(n > 2);
 }
 
+/* Its answer lies away from what measured pages are made of. */
+static struct answer other_call(void)
+{
+	return covh(GET_TSM_INFO, HOST_BASE + 0x200000, 48);
+}
+
+/* Another call waits until the open one is gone, one step at a time. */
+static void drop_step_by_step(void)
+{
+	struct answer answer;
+
+	fake.interrupt_after = 0;
+	fake.interrupt_always = true;
+	answer = other_call();
+	check_true(answer.interrupted);
+	check_equal(resume_to_the_end(answer).error, 0);
+	fake.interrupt_always = false;
+}
+
 /* The same, but the host comes back with another call. */
 static void drop_everywhere(const struct script *script)
 {
 	struct tsm_stats before;
 	struct answer answer;
 	unsigned int n = 0;
+	bool happened;
 	u64 id;
 
 	for (;;) {
 		fake_boot();
 		id = script->prepare();
 		before = tsm_stats;
+		watch_bounds();
 		fake.interrupt_after = ++n;
 		answer = script->call(id);
 		if (!answer.interrupted)
 			break;
-		fake.interrupt_after = 0;
-		check_equal(covh(GET_TSM_INFO, HOST_BASE + 0x10000,
-				 48).error, 0);
-		if (memcmp(&before, &tsm_stats, sizeof(before)))
-			/* Too late to undo: then it has happened wholly. */
-			script->verify(id);
-		else
-			check_equal(script->call(id).error, 0);
+		drop_step_by_step();
+		/* Too late to undo: then it has happened wholly. */
+		happened = memcmp(&before, &tsm_stats, sizeof(before));
+		before = tsm_stats;
+		/* Either way the host may execute it again and gets its wish. */
+		check_equal(script->call(id).error, 0);
+		if (happened)
+			check_equal(memcmp(&before, &tsm_stats,
+					   sizeof(before)), 0);
+		script->verify(id);
 		/* A resume of a call that is not open is a new call. */
 		check_true(teecall_again().error != 0);
 	}

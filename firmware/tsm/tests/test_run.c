@@ -214,6 +214,45 @@ static void run_is_checked(void)
 	check_equal(covh(RUN_TVM_VCPU, tvm, 0).error, 0);
 }
 
+static void look_at_vectors(struct guest_context *guest)
+{
+	const u8 *base = phys_to_virt(AT_DATA + 2 * PAGE_SIZE);
+	const u8 *vector = guest->vector;
+
+	check_true(vector >= base + sizeof(struct vcpu));
+	check_true(vector + fake.vector_size <= base + 2 * PAGE_SIZE);
+	check_equal((u64)vector % sizeof(u64), 0);
+	memset(guest->vector, 0xff, fake.vector_size);
+	interrupt(guest);
+}
+
+/* 32 registers of 1024 bits do not fit in a page beside all the rest. */
+static void vectors_need_more_pages(void)
+{
+	u64 *info = phys_to_virt(HOST_BASE);
+
+	check_equal(covh(GET_TSM_INFO, HOST_BASE, 48).error, 0);
+	check_equal(info[5], 1);
+	fake.vector_size = 32 + 32 * 128;
+	check_equal(covh(GET_TSM_INFO, HOST_BASE, 48).error, 0);
+	check_equal(info[5], 2);
+	give_pages(POOL_BASE, BUILD_PAGES);
+	tvm = create_tvm();
+	/* The page behind it is the host's. */
+	check_equal(covh(CREATE_TVM_VCPU, tvm, 0,
+			 POOL_BASE + (BUILD_PAGES - 1) * PAGE_SIZE).error,
+		    COVE_ERR_INVALID_ADDRESS);
+	check_equal(covh(CREATE_TVM_VCPU, tvm, 0,
+			 AT_DATA + 2 * PAGE_SIZE).error, 0);
+	check_equal(tsm_stats.pages[PAGE_TVM_VCPU], 2);
+	check_equal(covh(FINALIZE_TVM, tvm, GUEST_BASE, 0, 0).error, 0);
+	fake_info.nacl[0] = NACL_BASE;
+	check_equal(run(look_at_vectors).error, 0);
+	check_equal(page_state(AT_DATA + 4 * PAGE_SIZE), PAGE_UNASSIGNED);
+	check_equal(covh(DESTROY_TVM, tvm).error, 0);
+	check_equal(tsm_stats.pages[PAGE_UNASSIGNED], BUILD_PAGES);
+}
+
 const struct test run_tests[] = {
 	{ "run: interrupt", interrupt_goes_to_the_host },
 	{ "run: fences and events", every_run_is_fenced_and_recorded },
@@ -225,5 +264,6 @@ const struct test run_tests[] = {
 	{ "run: injected illegal instruction", other_instructions_are_illegal },
 	{ "run: running vCPU", running_vcpu_is_left_alone },
 	{ "run: arguments", run_is_checked },
+	{ "run: vector registers", vectors_need_more_pages },
 	{ NULL, NULL },
 };

@@ -19,7 +19,6 @@
 #define TVM_MAX_VCPUS		16
 #define TVM_MAX_REGIONS		64
 #define TVM_STATE_PAGES		1
-#define TVM_VCPU_STATE_PAGES	1
 #define TVM_DIRECTORY_PAGES	4
 #define TVM_IDENTITY_SIZE	64
 
@@ -76,6 +75,7 @@ enum vcpu_reply {
 	REPLY_A0_A1,
 };
 
+/** Followed by the vCPU's V registers, in the same donated pages */
 struct vcpu {
 	struct guest_context context;
 	u32 id;
@@ -169,13 +169,16 @@ void measure_word(u8 digest[DIGEST_SIZE], u64 value);
 
 /* vcpu.c; TVM locked */
 
+/** Pages that the host donates for a vCPU */
+u64 vcpu_state_pages(void);
+
 /** The vCPU of this id, NULL if there is none */
 struct vcpu *vcpu_find(const struct tvm *tvm, u64 id);
 
 /** A new id may be given */
 bool vcpu_id_free(const struct tvm *tvm, u64 id);
 
-/** Build a vCPU, powered off, in a page of the TVM's */
+/** Build a vCPU, powered off, in vcpu_state_pages() of the TVM's */
 void vcpu_create(struct tvm *tvm, u32 id, u64 page);
 
 /** Power on at pc with a0 = vCPU id and a1 = arg */

@@ -2,8 +2,15 @@
 #include "tvm/tvm.h"
 #include "trace/trace.h"
 
-_Static_assert(sizeof(struct vcpu) <= TVM_VCPU_STATE_PAGES * PAGE_SIZE,
-	       "the host donates TVM_VCPU_STATE_PAGES for it");
+_Static_assert(sizeof(struct vcpu) % sizeof(u64) == 0,
+	       "V registers follow, read and written by doublewords");
+
+u64 vcpu_state_pages(void)
+{
+	u64 size = sizeof(struct vcpu) + arch_vector_size();
+
+	return (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
 
 struct vcpu *vcpu_find(const struct tvm *tvm, u64 id)
 {
@@ -31,6 +38,6 @@ void vcpu_create(struct tvm *tvm, u32 id, u64 page)
 
 void vcpu_start(struct vcpu *vcpu, u64 pc, u64 arg)
 {
-	arch_guest_init(&vcpu->context, pc, vcpu->id, arg);
+	arch_guest_init(&vcpu->context, vcpu + 1, pc, vcpu->id, arg);
 	vcpu->state = VCPU_RUNNABLE;
 }
