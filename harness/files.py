@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import NoSpace, StoreError
+from harness.locks import wait_for_lock
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CHUNK = 1 << 20
@@ -61,12 +62,16 @@ def require_space(folder: Path, size: int) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock that dies with the process. The file itself stays."""
+    """Hold an exclusive lock that dies with the process. The file itself stays.
+
+    Raises:
+        Cancelled: `worker_pool` ended while another process had the lock.
+    """
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    wait_for_lock(handle)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 
+from harness.errors import UsageError
+
 _PACKAGE = Path(__file__).resolve().parent
+# make, the linker and QEMU each read some of these as more than a letter of a path.
+_NOT_FOR_MAKE = re.compile("[\\s\x00-\x1f\x7f\ud800-\udfff,:;$#%*?!&|=<>()\\[\\]{}\\\\'\"`]")
 
 
 @cache
@@ -39,9 +44,36 @@ def guest_images() -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder of downloads and built artefacts: $TEECALL_CACHE, else XDG's cache."""
+    """Return the folder of downloads and built artefacts: $TEECALL_CACHE, else XDG's cache.
+
+    Raises:
+        UsageError: components cannot be built below its path.
+    """
     chosen = os.environ.get("TEECALL_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "teecall"
+    return _buildable(absolute(Path(chosen) if chosen else Path(base, "teecall")))
+
+
+def _buildable(folder: Path) -> Path:
+    found = _NOT_FOR_MAKE.search(str(folder))
+    if found:
+        raise UsageError(
+            f"the cache cannot be at {str(folder)!r}: {found[0]!r} means something else to make",
+            "choose a folder with a plainer path: TEECALL_CACHE=DIR",
+        )
+    return folder
+
+
+def absolute(path: Path) -> Path:
+    """Return a path from the root on.
+
+    Raises:
+        UsageError: it is relative, and the working directory was deleted.
+    """
+    try:
+        return path.expanduser().absolute()
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path} is a relative path, and the working directory is deleted",
+            "cd to a folder that exists",
+        ) from None

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,7 @@ from harness.files import write_atomic
 
 Version = tuple[int, ...]
 _VERSION = re.compile(r"(\d+\.\d+(?:\.\d+)*)")
-_TIMEOUT_S = 20
+_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +82,82 @@ def shown(version: Version) -> str:
 
 
 def version_line(program: str, arguments: tuple[str, ...] = ("--version",)) -> str:
-    """Return the first line a program says about its version; empty when it cannot be run."""
+    """Return the first line a program says about its version; empty when it says none."""
     try:
-        result = subprocess.run(
-            [program, *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return ask_version(program, arguments)
+    except ToolMissing:
         return ""
-    return next((line for line in (result.stdout + result.stderr).splitlines() if line), "")
 
 
-def require(program: str) -> str:
-    """Return the path of a program.
+def ask_version(program: str, arguments: tuple[str, ...] = ("--version",)) -> str:
+    """Return the first line a program says about its version.
+
+    Raises:
+        ToolMissing: it cannot be run, fails, says nothing or does not end.
+    """
+    try:
+        # A session of its own: a wrapper script that hangs is killed with its children.
+        process = subprocess.Popen(
+            [program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _mute(program, f"it cannot be run ({error.strerror})") from error
+    try:
+        output = process.communicate(timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise _mute(program, f"no answer in {_TIMEOUT_S} s") from error
+    finally:
+        _end(process)
+    said = b"".join(output).decode(errors="replace")
+    lines = [line for line in said.splitlines() if line]
+    if process.returncode:
+        raise _mute(program, f"exit status {process.returncode}")
+    if not lines:
+        raise _mute(program, "it says nothing")
+    return lines[0]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+    process.wait()
+
+
+def _mute(program: str, why: str) -> ToolMissing:
+    return ToolMissing(
+        f"{program} does not tell its version: {why}", "try it by hand, or correct its path"
+    )
+
+
+def require(program: str, key: str = "") -> str:
+    """Return the path of a program; `key` is what names it in the configuration.
 
     Raises:
         ToolMissing: it is not installed.
     """
     found = shutil.which(program)
     if found is None:
-        name = Path(program).name
-        tool = BY_PROGRAM.get(name)
-        how = f"{tool.install}, or run scripts/setup" if tool else "install it, or correct its path"
-        raise ToolMissing(f"{program} is not installed", how)
+        raise _not_found(program, key)
     return found
+
+
+def _not_found(program: str, key: str) -> ToolMissing:
+    correct = f"correct {key}" if key else "correct its path"
+    if Path(program).exists() and "/" in program:
+        kind = "a folder" if Path(program).is_dir() else "not executable"
+        return ToolMissing(f"{program} is {kind}", correct)
+    if "/" in program:
+        return ToolMissing(f"{program} is not there", correct)
+    tool = BY_PROGRAM.get(program)
+    how = f"{tool.install}, or run scripts/setup" if tool else f"install it, or {correct}"
+    return ToolMissing(f"{program} is not installed", how)
 
 
 class VersionCache:
@@ -119,19 +170,19 @@ class VersionCache:
         except (OSError, ValueError):
             self._known = {}
 
-    def line(self, program: str) -> str:
-        """Return a program's version line.
+    def line(self, program: str, key: str = "") -> str:
+        """Return a program's version line; `key` is what names it in the configuration.
 
         Raises:
-            ToolMissing: it is not installed.
+            ToolMissing: it is not installed, or does not tell its version.
         """
-        path = Path(require(program)).resolve()
+        path = Path(require(program, key)).resolve()
         status = path.stat()
         signature: list[object] = [status.st_size, status.st_mtime_ns]
         known = self._known.get(str(path))
         if known and known[:-1] == signature:
             return str(known[-1])
-        line = version_line(str(path))
+        line = ask_version(str(path))
         self._known[str(path)] = [*signature, line]
         write_atomic(self._path, json.dumps(self._known))
         return line

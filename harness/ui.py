@@ -3,10 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol, TextIO
+from itertools import pairwise
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+_COMPILERS = {"gcc", "cc", "g++", "clang", "ld", "ar", "as", "objcopy"}
+_SOURCE = re.compile(r"^[^-].*\.(?:c|S|s|cc)$")
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -147,7 +154,7 @@ class LiveUi(QuietUi):
         """Show the line in the component's row."""
         with self._mutex:
             begun, lines, _ = self._rows.get(component, (time.monotonic(), 0, ""))
-            self._rows[component] = (begun, lines + 1, text.strip())
+            self._rows[component] = (begun, lines + 1, brief(text))
 
     def _end(self, component: str, text: str, style: str) -> None:
         from rich.text import Text
@@ -173,17 +180,43 @@ class LiveUi(QuietUi):
             self._open().console.print(f"note: {text}", markup=False, style="yellow")
 
     def close(self) -> None:
-        """Remove the table."""
+        """Remove the table; the next component that begins brings it back."""
         with self._mutex:
             if self._live is not None:
                 self._live.stop()
                 self._live = None
+            self._rows.clear()
 
 
 def choose(verbose: bool = False, quiet: bool = False) -> Ui:
     """Return the way to show progress that fits the terminal and the user's options."""
     if quiet:
         return QuietUi()
-    if verbose or not sys.stderr.isatty():
+    if verbose or not (sys.stderr.isatty() and takes_escapes()):
         return PlainUi(verbose)
     return LiveUi()
+
+
+def takes_escapes() -> bool:
+    """Tell whether the terminal understands escape sequences and the user wants them."""
+    return os.environ.get("TERM") not in (None, "", "dumb") and not os.environ.get("NO_COLOR")
+
+
+def styled(text: str, **style: Any) -> str:
+    """Return text in a style of `click.style`, or plain where that is not wanted."""
+    if not takes_escapes():
+        return text
+    import click
+
+    return click.style(text, **style)
+
+
+def brief(line: str) -> str:
+    """Return a tool's line without what all of its kind begin with: compiler, flags, folders."""
+    words = line.split()
+    program = PurePath(words[0]).name.rpartition("-")[2] if words else ""
+    made = [word for flag, word in pairwise(words) if flag == "-o"]
+    files = [word for word in words[1:] if _SOURCE.search(word)] + made
+    if program not in _COMPILERS or not files:
+        return " ".join(words)
+    return f"{program} {'/'.join(PurePath(files[0]).parts[-2:])}"

@@ -8,8 +8,8 @@ file. Whatever else a build needs is imported and run only when an artefact is m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,8 @@ from typing import TypeVar
 from harness import resources
 from harness.build.artefacts import Artefacts
 from harness.build.firmware import OpenSbiRecipe, OverlayRecipe, TsmRecipe
-from harness.build.jobs import Cancelled, Jobserver, Tools
+from harness.build.given import check_given
+from harness.build.jobs import Jobserver, Tools
 from harness.build.kernel import (
     IMAGE,
     CovhRecipe,
@@ -29,8 +30,9 @@ from harness.build.recipe import Bench, Facts, Inputs, Recipe
 from harness.build.store import Key, Store, key_of
 from harness.build.userland import GuestsRecipe, InitramfsRecipe, TvmToolRecipe
 from harness.config.schema import Config
-from harness.errors import ConfigError, TeecallError
+from harness.errors import Cancelled, ConfigError, TeecallError
 from harness.files import scratch
+from harness.locks import worker_pool
 from harness.sources.resolve import Sources
 from harness.tools import VersionCache, require
 from harness.ui import Ui
@@ -40,11 +42,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a build did: its files, and which components it made or found."""
+    """What a build did: its files, and which components it made or found.
+
+    `places` has the folder of each component by its recipe's name.
+    """
 
     artefacts: Artefacts
     built: tuple[str, ...]
     present: tuple[str, ...]
+    places: Mapping[str, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +86,20 @@ class Builder:
         ui: is told the progress.
         offline: never touch the network.
         full_check: hash every file of the store that is used.
+        extra: recipes beside those of the machine, which only some verbs need.
     """
 
     def __init__(
-        self, config: Config, ui: Ui, *, offline: bool = False, full_check: bool = False
+        self,
+        config: Config,
+        ui: Ui,
+        *,
+        offline: bool = False,
+        full_check: bool = False,
+        extra: Sequence[Recipe] = (),
     ) -> None:
         self._config = config
+        self._extra = tuple(extra)
         self._ui = ui
         self._full_check = full_check
         self._cache = resources.cache_dir()
@@ -109,10 +123,15 @@ class Builder:
             self._build(plan, missing)
         places = {name: self._store.place(step.key) for name, step in plan.items()}
         present = tuple(name for name in plan if name not in missing)
-        return Outcome(self._artefacts(places), tuple(missing), present)
+        return Outcome(self._artefacts(places), tuple(missing), present, places)
 
     def plan(self) -> dict[str, Step]:
-        """Return the recipes of this configuration in an order that can be built."""
+        """Return the recipes of this configuration in an order that can be built.
+
+        Raises:
+            ConfigError: a file or folder that the configuration names will not do.
+        """
+        check_given(self._config)
         plan: dict[str, Step] = {}
         facts = Facts(
             self._config, self.sources, self._compiler(), lambda name: plan[name].key.digest
@@ -139,13 +158,15 @@ class Builder:
             )
         if not config.host.initrd:
             recipes.append(InitramfsRecipe())
-        return recipes
+        return [*recipes, *self._extra]
 
     def _compiler(self) -> str:
         """Identify the cross tools: another compiler makes other artefacts."""
         cross = self._config.build.cross_compile
         versions = VersionCache(self._cache / "stat" / "tools.json")
-        return " / ".join(versions.line(f"{cross}{name}") for name in ("gcc", "ld"))
+        return " / ".join(
+            versions.line(f"{cross}{name}", "build.cross_compile") for name in ("gcc", "ld")
+        )
 
     def _missing(self, plan: dict[str, Step]) -> dict[str, Step]:
         missing = {}
@@ -186,7 +207,7 @@ class Builder:
     ) -> None:
         """Run recipes at once; each waits for those it needs, which come before it."""
         names = list(names)
-        with ThreadPoolExecutor(max(1, len(names))) as pool:
+        with worker_pool(len(names)) as pool:
             for name in names:
                 finished[name] = pool.submit(work, name)
             try:
@@ -196,7 +217,7 @@ class Builder:
                 raise
 
     def _in_parallel(self, names: list[str], work: Callable[[str], T]) -> None:
-        with ThreadPoolExecutor(max(1, len(names))) as pool:
+        with worker_pool(len(names)) as pool:
             _raise_first([pool.submit(work, name) for name in names])
 
     def _make(self, plan: dict[str, Step], name: str, tools: Tools) -> None:
@@ -242,14 +263,13 @@ class Builder:
         return Artefacts(
             opensbi_bin=places["opensbi"] / "fw_dynamic.bin",
             opensbi_elf=places["opensbi"] / "fw_dynamic.elf",
-            tsm_elf=_given(config.tsm.elf, "tsm.elf") or places["tsm"] / "tsm.elf",
+            tsm_elf=_given(config.tsm.elf) or places["tsm"] / "tsm.elf",
             kernel_image=image,
             vmlinux=vmlinux,
             covh_ko=places["covh"] / "covh.ko" if "covh" in places else None,
             tvm_tool=places["tvm"] / "tvm",
-            initrd=_given(config.host.initrd, "host.initrd")
-            or places["initramfs"] / "initramfs.cpio",
-            hello_elf=_given(config.tvm.payload, "tvm.payload") or guests / "hello.elf",
+            initrd=_given(config.host.initrd) or places["initramfs"] / "initramfs.cpio",
+            hello_elf=_given(config.tvm.payload) or guests / "hello.elf",
             dt_overlay=places["overlay"] / "teecall.dtbo",
             versions=self._versions(places),
         )
@@ -271,17 +291,9 @@ class Builder:
         return {**versions, "compiler": self._compiler().partition(" / ")[0]}
 
 
-def _given(path: str | None, key: str) -> Path | None:
-    """Return the user's own file; None when there is none.
-
-    Raises:
-        ConfigError: the key names a file that is not there.
-    """
-    if not path:
-        return None
-    if not Path(path).is_file():
-        raise ConfigError(f"{key}: {path} is not there", f"correct {key}")
-    return Path(path)
+def _given(path: str | None) -> Path | None:
+    """Return the user's own file; None when there is none."""
+    return Path(path) if path else None
 
 
 def _raise_first(futures: Iterable[Future[T]]) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import shutil
 
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
-from harness.errors import BuildError
 
 _FOLDER = "tsmd"
 
@@ -31,11 +30,8 @@ class OpenSbiRecipe(Recipe):
     def build(self, bench: Bench) -> None:
         """Build fw_dynamic for the generic platform."""
         tree = bench.copy("opensbi", "opensbi")
-        if not (tree / "lib/sbi/objects.mk").is_file():
-            raise BuildError(
-                f"{bench.sources.identify('opensbi').version} is no OpenSBI tree",
-                "opensbi.source must name a folder that has lib/sbi/objects.mk",
-            )
+        bench.expect("opensbi", "an OpenSBI tree", "lib/sbi/objects.mk", "opensbi.source")
+        bench.expect("overlay", "a domain switch", "objects.mk", "opensbi.overlay")
         overlay = bench.copy("overlay", "opensbi", "lib", "sbi", _FOLDER)
         for header in bench.sources.materialise("abi").glob("*.h"):
             shutil.copy2(header, overlay)
@@ -74,6 +70,8 @@ class TsmRecipe(Recipe):
 
     def build(self, bench: Bench) -> None:
         """Build tsm.elf."""
+        bench.expect("tsm", "a TSM", "Makefile", "tsm.source")
+        bench.expect("mbedtls", "an mbedTLS tree", "library/sha512.c", "mbedtls.source")
         # The TSM's sources find the ABI headers beside their own folder, as in the repository.
         tree = bench.copy("tsm", "firmware", "tsm")
         bench.copy("abi", "firmware", "abi")

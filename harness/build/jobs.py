@@ -12,15 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import BuildError, TeecallError
+from harness.errors import BuildError, Cancelled, TeecallError
 from harness.files import disk_errors, no_space
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
-
-
-class Cancelled(TeecallError):
-    """Another component failed, or the user pressed ctrl-C: this one was stopped."""
 
 
 class Jobserver:

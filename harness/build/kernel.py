@@ -49,11 +49,7 @@ class KernelRecipe(Recipe):
         fragment = bench.sources.materialise("host") / "kernel.config"
         output = bench.work / "build"
         output.mkdir()
-        if not (tree / "Kconfig").is_file():
-            raise BuildError(
-                f"{bench.sources.identify('linux').version} is no Linux tree",
-                "host.source must name a folder that has the kernel's top Makefile and Kconfig",
-            )
+        bench.expect("linux", "a Linux tree", "Kconfig", "host.source")
         maps = f"-ffile-prefix-map={tree}/= -ffile-prefix-map={output}=."
         environment = {**_REPRODUCIBLE, "KCFLAGS": maps, "KAFLAGS": maps}
         common = (f"-C{tree}", "ARCH=riscv", f"O={output}")
@@ -131,7 +127,7 @@ class CovhRecipe(Recipe):
         """Build covh.ko."""
         bench.copy("abi", "firmware", "abi")
         module = bench.work / "guest-images/host/covh"
-        shutil.copytree(bench.sources.materialise("host") / "covh", module)
+        bench.copy_folder(bench.sources.materialise("host") / "covh", module)
         build = self.kernel_build(bench)
         places = {f"{bench.work}/": "", f"{(build / 'source').resolve()}/": "", str(build): "."}
         maps = " ".join(f"-ffile-prefix-map={place}={name}" for place, name in places.items())

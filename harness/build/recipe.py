@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from harness.build.jobs import Tools
 from harness.config.schema import Config
-from harness.errors import BuildError
+from harness.errors import BuildError, ConfigError
 from harness.sources.gittree import SKIPPED
 from harness.sources.resolve import Sources
 
@@ -48,6 +49,7 @@ class Bench:
     log: Path
     tools: Tools
     on_line: Callable[[str], None]
+    copies: dict[Path, Path] = field(default_factory=dict)
 
     def run(
         self,
@@ -55,14 +57,32 @@ class Bench:
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Run a tool in the work folder, or in another."""
-        self.tools.run(
-            command,
-            cwd=cwd or self.work,
-            log=self.log,
-            on_line=self.on_line,
-            environment=environment,
-        )
+        """Run a tool in the work folder, or in another.
+
+        Raises:
+            BuildError: it failed; its messages name the sources, not the copies of this build.
+        """
+        try:
+            self.tools.run(
+                command,
+                cwd=cwd or self.work,
+                log=self.log,
+                on_line=self.on_line,
+                environment=environment,
+            )
+        except BuildError as error:
+            error.details = tuple(self.with_sources(line) for line in error.details)
+            text = self.log.read_bytes().decode(errors="surrogateescape")
+            self.log.write_bytes(self.with_sources(text).encode(errors="surrogateescape"))
+            raise
+
+    def with_sources(self, text: str) -> str:
+        """Return text with each path in the work folder, which is about to go, by its source."""
+        # One copy may lie inside another: the inner one is the longer path.
+        for copy in sorted(self.copies, key=lambda path: len(str(path)), reverse=True):
+            source = str(self.copies[copy]).replace("\\", r"\\")
+            text = re.sub(re.escape(str(copy)) + r"(?![\w.-])", source, text)
+        return text
 
     def make(
         self,
@@ -75,6 +95,18 @@ class Bench:
         variables = [flag for flag in flags if not flag.startswith("-")]
         self.run(["make", cross, *arguments, *variables], environment=environment)
 
+    def expect(self, component: str, what: str, marker: str, key: str) -> None:
+        """Check that a component's source is what it must be, by a file that has to be in it.
+
+        Raises:
+            ConfigError: it is something else.
+        """
+        if not (self.sources.materialise(component) / marker).is_file():
+            raise ConfigError(
+                f"{self.sources.identify(component).version} is no {what.partition(' ')[2]}",
+                f"{key} must name {what}, which has {marker}",
+            )
+
     def copy(self, component: str, *place: str) -> Path:
         """Copy a component's files into the work folder and return where they are.
 
@@ -82,13 +114,13 @@ class Bench:
         must not do so in the store or in the user's folder.
         """
         target = self.work.joinpath(*place)
-        shutil.copytree(
-            self.sources.materialise(component),
-            target,
-            symlinks=True,
-            ignore=shutil.ignore_patterns(*SKIPPED),
-        )
+        self.copy_folder(self.sources.materialise(component), target)
         return target
+
+    def copy_folder(self, source: Path, target: Path) -> None:
+        """Copy a folder into the work folder."""
+        self.copies[target] = source
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(*SKIPPED))
 
     def keep(self, path: Path, name: str | None = None) -> None:
         """Move a file that was built into what is published.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.build import cpio
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
-from harness.errors import BuildError
+from harness.errors import ConfigError
 
 LIST = "initramfs.list"
 _BUSYBOX = ("usr/bin/busybox", "bin/busybox", "busybox")
@@ -108,6 +108,6 @@ def _busybox(tree: Path) -> Path:
     for name in _BUSYBOX:
         if (tree / name).is_file():
             return tree / name
-    raise BuildError(
+    raise ConfigError(
         f"no busybox in {tree}", "busybox.source must name a folder that has usr/bin/busybox"
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -12,9 +13,12 @@ import click
 
 from harness.build.builder import build_all
 from harness.cli._options import Options, config_options
+from harness.errors import BuildError, MachineError
 
 if TYPE_CHECKING:
     from harness.bench.smoke import SmokeTimes
+    from harness.bench.switch import ContextCost, SwitchBench, SwitchCost
+    from harness.config.schema import Config
 
 
 @click.group()
@@ -60,3 +64,83 @@ def _table(times: SmokeTimes) -> list[str]:
         for name, found in rows
     ]
     return [*lines, f"ratio of the medians {times.ratio:.2f}"]
+
+
+@command.command()
+@config_options
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the numbers to FILE too.",
+)
+def switch(options: Options, json_file: Path | None) -> int:
+    """Count the instructions of a domain switch, on one hart under QEMU's -icount.
+
+    A bare payload runs in the host kernel's place and calls the TSM with a function that it does
+    not have; the round trip is from the host's ECALL to its next instruction. The same build
+    gives the same numbers, so a change of one instruction shows. Measured with and without
+    vectors and AIA, for each number of confidential ranges, and beside OpenSBI's own switch
+    between domains.
+    """
+    from harness.bench.switch import SwitchBench, variants
+    from harness.machine.rundir import new_run
+
+    machines = variants(options.load().value)
+    with options.ui() as ui:
+        bench = SwitchBench(new_run(), ui, offline=options.offline)
+        costs = [bench.switch(name, config) for name, config in machines.items()]
+        context, why = _context(bench, next(iter(machines.values())))
+    for line in (*_switch_table(costs), *_context_table(context, why)):
+        click.echo(line)
+    if json_file is not None:
+        found = {
+            "switch": [cost.as_json() for cost in costs],
+            "sbi_domain_context": asdict(context) if context else None,
+        }
+        json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _context(bench: SwitchBench, config: Config) -> tuple[ContextCost | None, str]:
+    """Measure OpenSBI's own switch, or say why that cannot be done: some releases die of it."""
+    try:
+        return bench.context(config), ""
+    except (BuildError, MachineError) as error:
+        return None, error.message
+
+
+def _context_table(context: ContextCost | None, why: str) -> list[str]:
+    if context is None:
+        return ["", f"OpenSBI's own sbi_domain_context_enter/exit: not measured, {why}"]
+    return [
+        "",
+        f"OpenSBI {context.opensbi} without the TSM-driver, same machine",
+        f"  plain SBI call (base.get_spec_version)   {context.plain:>6}",
+        f"  sbi_domain_context_enter and _exit       {context.round_trip:>6}",
+    ]
+
+
+def _switch_table(costs: list[SwitchCost]) -> list[str]:
+    lines = ["instructions from the host's ECALL to its next instruction, two equal rounds each"]
+    for cost in costs:
+        split = cost.split
+        lines += [
+            "",
+            f"machine {cost.machine}",
+            f"  plain SBI call (base.get_spec_version)   {cost.plain:>6}",
+            f"  null TEECALL                             {cost.null:>6}",
+            f"    M-mode in, to its TEECALL event        {split.enter:>6}",
+            f"    TSM, and M-mode up to its TEERET event {split.inside:>6}",
+            f"    M-mode out, from its TEERET event      {split.leave:>6}",
+            f"  more by each confidential range          {cost.null_per_range:>6g}",
+            f"  convert_pages of one page, by ranges that exist: {_row(cost.convert_by_ranges)}",
+            f"    more by each range                     {cost.convert_per_range:>6g}",
+            f"  reclaim_pages of it, by ranges that stay: {_row(cost.reclaim_by_ranges)}",
+        ]
+    return lines
+
+
+def _row(costs: tuple[int, ...]) -> str:
+    return " ".join(str(cost) for cost in costs)

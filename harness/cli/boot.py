@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -25,26 +26,31 @@ def command(options: Options, run_dir: Path | None, dry_run: bool) -> int:
     """Boot and talk to the host over its UART.
 
     Everything typed goes to the machine, Ctrl-C too; Ctrl-] ends the machine and leaves. So does
-    `poweroff -f` on the host.
+    `poweroff -f` on the host. Lines from a pipe or a file are typed one by one, once there is a
+    prompt; after the last one the machine is switched off.
 
     \b
     teecall boot
     ~ # tvm run /payload/hello.elf --arg 42
     ~ # tvm call covh get_tsm_info 0x9ffff000 48
+    \b
+    echo 'tvm run /payload/hello.elf' | teecall boot
     """
     if dry_run:
         return show_command(options)
     from harness.host.boot import powered
     from harness.machine.rundir import new_run
-    from harness.machine.terminal import interact
+    from harness.machine.terminal import interact, require_input
 
+    require_input()
     config = options.load().value
     with options.ui() as ui:
         artefacts = build_all(config, ui, offline=options.offline)
     run = new_run(run_dir)
     hello = {"/payload/hello.elf": artefacts.hello_elf.read_bytes()}
     with powered(config, artefacts, run, hello) as machine:
-        click.echo(f"Ctrl-] leaves; logs in {run.path}", err=True)
+        leave = "Ctrl-] leaves; " if sys.stdin.isatty() else ""
+        click.echo(f"{leave}logs in {run.path}", err=True)
         interact(machine)
         machine.stop()
     return 0

@@ -18,10 +18,18 @@ from pathlib import Path
 import click
 
 from harness import __version__
-from harness.errors import TeecallError
+from harness.cli import _streams
+from harness.errors import (
+    Interrupted,
+    OutputLost,
+    TeecallError,
+    interrupted_code,
+    own_error,
+)
+from harness.ui import styled
 
 _FOLDER = Path(__file__).parent
-_INTERRUPTED = 130
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 # The order of a first day's work; verbs that are not named here follow alphabetically.
 _ORDER = ("doctor", "fetch", "build", "boot", "smoke", "run", "test", "bench", "config")
 
@@ -33,7 +41,7 @@ def _verb_files() -> dict[str, Path]:
     return dict(sorted(verbs.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0])))
 
 
-def _summary(path: Path) -> str:
+def summary(path: Path) -> str:
     """Return the first docstring line of a module without importing it."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -58,7 +66,7 @@ class VerbGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
-            formatter.write_dl([(name, _summary(path)) for name, path in _verb_files().items()])
+            formatter.write_dl([(name, summary(path)) for name, path in _verb_files().items()])
 
 
 @click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,17 +81,26 @@ def teecall() -> None:
 
     Every verb takes -c FILE and --set KEY=VALUE; `teecall config show` prints all keys.
 
-    Exit codes: 0 pass, 1 fail, 2 usage or configuration, 77 skip, 99 environment, 124 timeout.
+    \b
+    Exit codes:
+      0    PASS
+      1    FAIL, CRASH or HANG: what is under test is at fault
+      2    the command line, the configuration or a file it names must be corrected;
+           a run that finds this ends without a verdict ("verdict": null in its JSON)
+      77   SKIP
+      99   INFRA: the environment stands in the way
+      124  TIMEOUT
+      129, 130, 143  ended by SIGHUP, ctrl-C, SIGTERM; a run is stored as INFRA
     """
 
 
 def report(error: TeecallError) -> None:
     """Print an error, the lines that show it and its remedy on stderr."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error.message}", err=True)
+    click.echo(f"{styled('error', fg='red', bold=True)}: {error.message}", err=True)
     for line in error.details:
         click.echo(f"  | {line}", err=True)
     if error.remedy:
-        click.echo(f"  {click.style('remedy', bold=True)}: {error.remedy}", err=True)
+        click.echo(f"  {styled('remedy', bold=True)}: {error.remedy}", err=True)
 
 
 def run(args: list[str]) -> int:
@@ -91,25 +108,52 @@ def run(args: list[str]) -> int:
     try:
         result = teecall.main(args, prog_name="teecall", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except TeecallError as error:
-        if os.environ.get("TEECALL_TRACEBACK"):
-            raise
-        report(error)
-        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("interrupted", err=True)
-        return _INTERRUPTED
+        # click wraps an interruption in an error of its own.
+        return interrupted_code(error.__cause__ or error)
+    except Exception as error:
+        if os.environ.get("TEECALL_TRACEBACK"):
+            raise
+        known = own_error(error)
+        report(known)
+        return known.exit_code
 
 
-def _terminate(number: int, _: object) -> None:
+def _end(number: int, _: object) -> None:
     """End as on ctrl-C, so that context managers stop tools and remove their folders."""
-    sys.exit(128 + number)
+    raise Interrupted(number)
+
+
+def _listen_to_signals() -> None:
+    """Take every way to be asked to end; what the caller ignores (nohup) stays ignored."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _speak_utf8() -> None:
+    """Start again in UTF-8 mode where Python would take all text for ASCII.
+
+    Paths that are not ASCII could be read there, but not written to a log or a report.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def main() -> None:
     """Entry point of the `teecall` command."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(sys.argv[1:]))
+    _speak_utf8()
+    _streams.prepare()
+    _listen_to_signals()
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OutputLost as error:
+        report(error)
+        code = error.exit_code
+    sys.exit(code)

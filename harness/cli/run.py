@@ -7,12 +7,26 @@ from pathlib import Path
 
 import click
 
+from harness import scenarios
 from harness.cli._options import Options, config_options
 from harness.cli._running import run_and_show, running_options, show_command
+from harness.cli.main import summary
 from harness.errors import UsageError
 
 
-@click.command()
+class _Listing(click.Command):
+    """A command whose help ends with the scenarios, read as text: none is imported for it."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from harness.scenarios.session import SCENARIOS
+
+        folder = Path(scenarios.__file__).parent
+        rows = [(name, summary(folder / f"{SCENARIOS[name]}.py")) for name in sorted(SCENARIOS)]
+        with formatter.section("Scenarios"):
+            formatter.write_dl(rows)
+
+
+@click.command(cls=_Listing)
 @click.argument("scenario")
 @config_options
 @running_options

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from harness.config.tree import Tree
+from harness.config.tree import Origin, Tree
 from harness.errors import ConfigError
 
 _SOURCE_KINDS_WITH_PATH = ("path:", "git:")
@@ -97,14 +97,15 @@ def _check_leaf(tree: Tree, wanted: Any, path: str) -> Any:
             continue
         return _absolute(value, wanted, tree)
     raise ConfigError(
-        f"{tree.origin}: '{path}' cannot be {_shown(tree)}: {_reason(problem)}", _expected(wanted)
+        f"{tree.origin}: '{path}' cannot be {_shown(tree)}: {_reason(problem)}",
+        _expected(wanted, tree.text),
     )
 
 
 def _absolute(value: Any, wanted: Any, tree: Tree) -> Any:
     """Anchor a relative path at the folder of the file it was written in."""
     kind = path_kind(wanted)
-    if not isinstance(value, str) or kind is None or tree.origin.folder is None:
+    if not isinstance(value, str) or kind is None:
         return value
     prefix = ""
     if kind == "source":
@@ -114,8 +115,19 @@ def _absolute(value: Any, wanted: Any, tree: Tree) -> Any:
     location, at, revision = value[len(prefix) :], "", ""
     if prefix == "git:" and "@" in location:
         location, at, revision = location.rpartition("@")
-    anchored = (tree.origin.folder / Path(location).expanduser()).resolve()
+    anchored = _anchored(Path(location).expanduser(), tree.origin)
     return f"{prefix}{anchored}{at}{revision}"
+
+
+def _anchored(path: Path, origin: Origin) -> Path:
+    if path.is_absolute():
+        return path.resolve()
+    if origin.folder is None:
+        raise ConfigError(
+            f"{origin}: {path} is a relative path, and the working directory is deleted",
+            "cd to a folder that exists, or write the whole path",
+        )
+    return (origin.folder / path).resolve()
 
 
 def _looks_like_ssh(value: str, prefix: str) -> bool:
@@ -159,15 +171,29 @@ def _reason(problem: str) -> str:
     return problem.replace("`", "")[:1].lower() + problem.replace("`", "")[1:]
 
 
-def _expected(wanted: Any) -> str:
-    """Say in words what a key takes."""
+def _expected(wanted: Any, given: str) -> str:
+    """Say in words what a key takes; `given` is what was written in place of it."""
     bare = _unwrap(wanted)
     if get_origin(bare) is Literal:
         return "one of: " + ", ".join(str(choice) for choice in get_args(bare))
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     if get_origin(bare) in (list, tuple):
-        return "write a list, for example [a, b]"
-    return f"write {names.get(bare, str(bare))}"
+        return f"write a list: [{given}]" if given else "write a list, for example [a, b]"
+    return f"write {names.get(bare, str(bare))}{_bounds(wanted)}"
+
+
+def _bounds(wanted: Any) -> str:
+    """Say between which values a number must lie; nothing when any will do."""
+    for part in (wanted, *get_args(wanted)):
+        if get_origin(part) is Annotated:
+            meta = next(meta for meta in get_args(part)[1:])
+            if meta.ge is not None and meta.le is not None:
+                return f" from {meta.ge} to {meta.le}"
+            if meta.ge is not None:
+                return f", {meta.ge} or more"
+            if meta.gt is not None:
+                return f" above {meta.gt}"
+    return ""
 
 
 def dotted_keys(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:

@@ -15,12 +15,29 @@ from harness.config.load import DEFAULT, Loaded
 from harness.config.schema import Config
 from harness.config.tree import Origin
 from harness.errors import UsageError
+from harness.sources.resolve import Sources
+from harness.ui import QuietUi
+
+# From here on a number is an address, or the size of a region of memory.
+_ADDRESS = 1 << 12
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes addresses and sizes in hexadecimal, as they are written by hand."""
+
+
+def _number(dumper: yaml.SafeDumper, value: int) -> yaml.ScalarNode:
+    text = f"{value:#x}" if value >= _ADDRESS else str(value)
+    return dumper.represent_scalar("tag:yaml.org,2002:int", text)
+
+
+_Dumper.add_representer(int, _number)
 
 
 def render(loaded: Loaded[Config]) -> str:
     """Return a configuration as YAML, in the schema's order."""
     plain = msgspec.to_builtins(loaded.value)
-    return yaml.safe_dump(plain, sort_keys=False, default_flow_style=False)
+    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, default_flow_style=False)
 
 
 def explain_key(loaded: Loaded[Config], key: str) -> list[str]:
@@ -28,7 +45,10 @@ def explain_key(loaded: Loaded[Config], key: str) -> list[str]:
 
     Raises:
         UsageError: there is no such key.
+        ConfigError: it asks for an OpenSBI that is not pinned.
     """
+    if key == "opensbi.version" and not loaded.value.opensbi.source:
+        Sources(loaded.value, QuietUi(), offline=True).pin("opensbi")
     keys = list(dotted_keys(type(loaded.value)))
     if key not in keys:
         inside = [name for name in keys if name.startswith(f"{key}.")]
@@ -44,9 +64,8 @@ def _value(loaded: Loaded[Config], key: str) -> str:
     value: object = loaded.value
     for part in key.split("."):
         value = getattr(value, part)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1 << 20:
-        return f"{value:#x}"
-    return yaml.safe_dump(msgspec.to_builtins(value), default_flow_style=True).split("\n")[0]
+    plain = msgspec.to_builtins(value)
+    return yaml.dump(plain, Dumper=_Dumper, default_flow_style=True).split("\n")[0]
 
 
 def _layers(loaded: Loaded[Config], key: str) -> list[str]:

@@ -16,6 +16,7 @@ from harness import resources
 from harness.config import check
 from harness.config.schema import Config
 from harness.config.tree import Origin, Tree, merge, parse_file, parse_set
+from harness.config.validate import validate
 from harness.errors import ConfigError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -47,10 +48,16 @@ def load(files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Loaded[Config]
         sets: `a.b=c` assignments, laid over the files.
 
     Raises:
-        ConfigError: a file cannot be read or a key or value is wrong.
+        ConfigError: a file cannot be read, a key or value is wrong, or values do not fit together.
         UsageError: an assignment is not of the form KEY=VALUE.
     """
-    return load_as(Config, [resources.configs() / DEFAULT, *files], sets)
+    loaded = load_as(Config, [resources.configs() / DEFAULT, *files], sets)
+    validate(loaded.value, lambda key: _origin(loaded.find(key)))
+    return loaded
+
+
+def _origin(tree: Tree | None) -> str:
+    return "the default" if tree is None else str(tree.origin)
 
 
 def load_as(schema: type[T], files: Iterable[Path], sets: Sequence[str] = ()) -> Loaded[T]:

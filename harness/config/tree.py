@@ -135,23 +135,31 @@ def parse_set(assignment: str, number: int) -> Tree:
             f"--set {assignment}: expected KEY=VALUE", "for example --set console.mode=serial"
         )
     layer = f"--set {key.strip()}" if number == 0 else f"--set {key.strip()} (#{number + 1})"
-    origin = Origin(layer, 0, Path.cwd())
+    origin = Origin(layer, 0, _here())
     tree = replace(_set_value(text, layer), origin=origin)
     for part in reversed(parts):
         tree = Tree(origin, mapping={part: tree})
     return tree
 
 
+def _here() -> Path | None:
+    """Return the working directory; None when it was deleted, which few values care about."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
 def _set_value(text: str, layer: str) -> Tree:
     """Parse a value as YAML; what YAML cannot read (`url:a#b: c`) is taken as it stands."""
-    folder = Path.cwd()
+    folder = _here()
     if not text:
         return Tree(Origin(layer), scalar="", text="")
     try:
         tree = parse_text(text, layer, folder)
     except ConfigError:
         return Tree(Origin(layer), scalar=text, text=text)
-    if tree.mapping is None and tree.items is None:
+    if tree.mapping is None and tree.items is None and text.lstrip()[0] not in "\"'":
         # A '#' starts a comment in YAML, but a hash in url:...#sha256=....
         return replace(
             tree, text=text, scalar=text if isinstance(tree.scalar, str) else tree.scalar

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config.schema import Config
@@ -15,13 +15,18 @@ SHELL_PORT = "org.teecall.shell"
 
 @dataclass(frozen=True, slots=True)
 class BootFiles:
-    """What QEMU loads."""
+    """What QEMU loads.
+
+    `initrd_parts` has the files that, one after the other, make the initrd; empty when it is a
+    file of its own.
+    """
 
     firmware: Path
     tsm: Path
     kernel: Path
     initrd: Path
     device_tree: Path
+    initrd_parts: tuple[Path, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ class Life(Protocol):
     def said(self) -> int:
         """Bytes that the machine has said so far on all its consoles."""
 
+    def check_awake(self) -> None:
+        """Raise an error when the machine cannot answer because somebody stopped it."""
+
 
 class _StreamSpawn(_Spawn):
     """pexpect on a stream that is already in memory.
@@ -158,6 +161,7 @@ class Console:
     def __init__(self, stream: Stream, life: Life, *, serial: bool, command_s: float) -> None:
         self.serial = serial
         self._stream = stream
+        self._life = life
         self._command_s = command_s
         self._spawn = _StreamSpawn(stream, life, settle_serial if serial else settle_port)
 
@@ -172,9 +176,10 @@ class Console:
         self._probe(deadline)
         if not self.serial:
             return
-        # Off with echo and line editing: `sh FILE` is not interactive, so it does neither. The
-        # kernel keeps the console for what is at least an error.
-        self.send("stty -echo; dmesg -n 4; exec sh /dev/tty")
+        # Off with echo and line editing: a shell that reads a file does neither. The
+        # kernel keeps the console for what is at least an error. The trap lets Ctrl-C end the
+        # command and not the shell.
+        self.send("stty -echo; dmesg -n 4; exec sh -c 'trap : INT; . /dev/tty'")
         self._probe(deadline)
 
     def run(self, command: str, timeout: float | None = None) -> CommandResult:
@@ -200,6 +205,7 @@ class Console:
                 "a command for the host is one line of at most 3900 bytes",
                 "put a script into the initramfs instead",
             )
+        self._stream.note(f"$ {command}")
         self.send(line)
         try:
             self._expect(rb"TEEBEGIN-%s\n" % name.encode(), deadline)
@@ -232,7 +238,7 @@ class Console:
                 self._spawn.expect([_SHELL_SIGN], timeout=pause)
                 return
             except pexpect.TIMEOUT:
-                deadline.check()
+                deadline.check(self._life.check_awake)
 
     def _probe(self, deadline: Deadline) -> None:
         self._spawn.deadline = deadline
@@ -248,7 +254,7 @@ class Console:
                 self._spawn.expect([rb"TEEREADY-%s\n" % name.encode()], timeout=timeout)
                 return
             except pexpect.TIMEOUT:
-                deadline.check()
+                deadline.check(self._life.check_awake)
             pause = min(_PROBE_LAST_S, pause * 2)
 
     def _expect(self, pattern: bytes, deadline: Deadline) -> re.Match[bytes]:
@@ -261,7 +267,7 @@ class Console:
                 assert isinstance(match, re.Match)
                 return match
             except pexpect.TIMEOUT:
-                deadline.check()
+                deadline.check(self._life.check_awake)
 
 
 def _short(command: str) -> str:

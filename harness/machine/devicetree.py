@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import struct
 import subprocess
@@ -12,14 +11,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import InfraError, MachineError, ToolMissing
+from harness.errors import ConfigError, InfraError, MachineError, ToolMissing
 
 _MAGIC = 0xD00DFEED
 _BEGIN, _END, _PROP, _NOP = 1, 2, 3, 4
 
 
-def merged_tree(qemu: str, machine_args: Sequence[str], overlay: Path, cache: Path) -> bytes:
-    """Return the device tree blob to boot with.
+def merged_tree(qemu: str, machine_args: Sequence[str], overlay: Path, cache: Path) -> Path:
+    """Return the file of the device tree blob, in which each boot puts a seed of its own.
 
     QEMU's own tree depends only on QEMU and the machine's arguments, and merging only on that
     and the overlay: the result is cached.
@@ -40,38 +39,69 @@ def merged_tree(qemu: str, machine_args: Sequence[str], overlay: Path, cache: Pa
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         _make(binary, machine_args, overlay, path)
-    return with_fresh_seed(path.read_bytes(), os.urandom(32))
+    return path
 
 
 def _make(binary: str, machine_args: Sequence[str], overlay: Path, path: Path) -> None:
     """Dump and merge next to `path`, then move into place: others may do the same right now."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         dumped, merged = Path(folder, "qemu.dtb"), Path(folder, "merged.dtb")
-        _run([binary, *_dumping(machine_args, dumped), "-display", "none"])
+        _dump([binary, *_dumping(machine_args, dumped), "-display", "none"])
+        if not dumped.exists():
+            raise InfraError(f"{binary} gives no device tree", "correct qemu.binary")
         _run(["fdtoverlay", "-i", str(dumped), "-o", str(merged), str(overlay)])
         merged.replace(path)
 
 
 def _dumping(machine_args: Sequence[str], target: Path) -> list[str]:
     args = list(machine_args)
-    args[args.index("-machine") + 1] += f",dumpdtb={target}"
+    # QEMU's option syntax splits at single commas.
+    args[args.index("-machine") + 1] += f",dumpdtb={str(target).replace(',', ',,')}"
     return args
 
 
+def _dump(argv: list[str]) -> None:
+    """Run QEMU on the configured machine; what it refuses is in the configuration."""
+    done = _done(argv)
+    lines = done.stderr.decode(errors="replace").splitlines()[:5]
+    text = "\n".join(lines)
+    if done.returncode == 0:
+        return
+    if done.returncode < 0:
+        raise InfraError(f"QEMU was killed by signal {-done.returncode}", "run again")
+    if "Cannot allocate memory" in text:
+        raise InfraError(
+            "this workstation has not enough memory for the machine",
+            "lower machine.memory_mib",
+            details=lines,
+        )
+    key = "machine.cpu" if "CPU model" in text else "machine.*"
+    raise ConfigError(f"QEMU refuses the machine: {_reason(lines)}", f"correct {key}")
+
+
+def _reason(lines: list[str]) -> str:
+    """Return the first of QEMU's messages, without the name of the program before it."""
+    return lines[0].partition(": ")[2] or lines[0] if lines else "it does not say why"
+
+
 def _run(argv: list[str]) -> None:
-    try:
-        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
-    except FileNotFoundError as error:
-        raise ToolMissing(f"{argv[0]} is not installed", "run `teecall doctor`") from error
-    except subprocess.TimeoutExpired as error:
-        raise InfraError(f"{argv[0]} does not end") from error
+    done = _done(argv)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines()[:5]
         raise MachineError(
             f"{Path(argv[0]).name} failed while the device tree was made",
-            "look at machine.* and qemu.extra_args, and at the overlay in configs/dt",
+            "look at the overlay in configs/dt",
             details=lines,
         )
+
+
+def _done(argv: list[str]) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    except FileNotFoundError as error:
+        raise ToolMissing(f"{argv[0]} is not installed", "run `teecall doctor`") from error
+    except subprocess.TimeoutExpired as error:
+        raise InfraError(f"{argv[0]} does not end") from error
 
 
 def with_fresh_seed(tree: bytes, seed: bytes) -> bytes:

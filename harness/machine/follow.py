@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from harness.machine.deaths import clean
 from harness.machine.machine import Machine
-from harness.machine.streams import Stream
+from harness.machine.streams import Stream, with_notes
 
 _LOOK_S = 0.2
 
@@ -22,6 +22,7 @@ class _Follower(threading.Thread):
         self._streams = streams
         self._show = show
         self._positions = [0] * len(streams)
+        self._noted = [0] * len(streams)
         self._stop_requested = threading.Event()
 
     def run(self) -> None:
@@ -39,10 +40,14 @@ class _Follower(threading.Thread):
 
     def _show_new(self, everything: bool = False) -> None:
         for index, stream in enumerate(self._streams):
-            new = stream.read(self._positions[index])
+            start = self._positions[index]
+            new = stream.read(start)
             end = len(new) if everything else new.rfind(b"\n") + 1
             self._positions[index] += end
-            for line in clean(new[:end]).decode(errors="replace").splitlines():
+            notes = [note for note in stream.notes[self._noted[index] :] if note[0] <= start + end]
+            self._noted[index] += len(notes)
+            text = with_notes(new[:end], start, notes)
+            for line in clean(text).decode(errors="replace").splitlines():
                 self._show(stream.name, line)
 
 

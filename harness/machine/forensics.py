@@ -114,7 +114,7 @@ def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
     faults = [line for event in trace.events for line in _fault_lines(event, names)]
     uart = _tail(machine.uart.tail(1 << 14))
     sections = [
-        ("harts", harts or ["no registers: QEMU is gone"]),
+        ("harts", harts or [_no_registers(machine, registers)]),
         ("TSM faults", faults or ["none recorded"]),
         ("last events", [_event_line(event) for event in _last_events(trace)]),
         ("TSM log", trace.log.splitlines()[-_TAIL_LINES:]),
@@ -134,6 +134,12 @@ def _registers(machine: Machine) -> str:
         return machine.monitor.human("info registers -a")
     except TeecallError as error:
         return f"{error.message}\n"
+
+
+def _no_registers(machine: Machine, answer: str) -> str:
+    if machine.status is not None:
+        return "no registers: QEMU is gone"
+    return f"no registers: {answer.strip() or 'QEMU does not tell them'}"
 
 
 def _hart_lines(state: HartState, names: Symbolizer) -> Iterator[str]:

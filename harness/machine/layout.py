@@ -23,6 +23,7 @@ _PAGE = 4096
 _EM_RISCV = 243
 _ELFCLASS64 = 2
 _PT_LOAD = 1
+_TSM_SEGMENT = "TSM segment"
 _ELF_HEADER = struct.Struct("<4sBBB9xHHIQQQIHHHHHH")
 _PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 _IMAGE_HEADER = struct.Struct("<IIQQQIIQ8sI")
@@ -108,10 +109,17 @@ def parse_image(blob: bytes, path: Path, what: str) -> Image:
     try:
         segments = tuple(_segments(blob, fields[8], fields[12], fields[13]))
     except struct.error as error:
-        raise ConfigError(f"{what} {path} is cut short", remedy) from error
+        raise _damaged(path, what) from error
+    sections_end = fields[9] + fields[14] * fields[15] if fields[9] else 0
+    if sections_end > len(blob):
+        raise _damaged(path, what)
     if not segments:
         raise ConfigError(f"{what} {path} has nothing to load", remedy)
     return Image(path, fields[7], segments)
+
+
+def _damaged(path: Path, what: str) -> ConfigError:
+    return ConfigError(f"{what} {path} is damaged: it is cut short", "build or copy it anew")
 
 
 def _segments(blob: bytes, offset: int, entry_size: int, count: int) -> list[Segment]:
@@ -122,6 +130,8 @@ def _segments(blob: bytes, offset: int, entry_size: int, count: int) -> list[Seg
         )
         if kind == _PT_LOAD and memory_size:
             data = blob[start : start + file_size]
+            if len(data) < file_size or file_size > memory_size:
+                raise struct.error("the file ends inside a segment")
             found.append(Segment(start, vaddr, paddr, memory_size, bool(flags & 2), data))
     return found
 
@@ -179,7 +189,7 @@ def check_layout(spans: Sequence[Span], config: Config, tsm: Image) -> None:
     region = Span("TSM region", config.memory.tsm_base, config.memory.tsm_size)
     pool = Span("confidential pool", config.memory.pool_base, config.memory.pool_size)
     parts = [
-        Span(f"TSM segment {index} of {tsm.path.name}", segment.paddr, segment.memory_size)
+        Span(f"{_TSM_SEGMENT} {index} of {tsm.path.name}", segment.paddr, segment.memory_size)
         for index, segment in enumerate(tsm.segments)
     ]
     _check_disjoint([*spans, *parts, pool])
@@ -202,7 +212,10 @@ def check_layout(spans: Sequence[Span], config: Config, tsm: Image) -> None:
 def _check_disjoint(spans: Sequence[Span]) -> None:
     for one, other in combinations(spans, 2):
         if one.overlaps(other):
+            linked = any(span.name.startswith(_TSM_SEGMENT) for span in (one, other))
             raise ConfigError(
                 f"{one} and {other} overlap in memory",
-                "move memory.tsm_base or memory.pool_base, or raise machine.memory_mib",
+                "link the TSM anew at memory.tsm_base"
+                if linked
+                else "move memory.tsm_base or memory.pool_base, or raise machine.memory_mib",
             )

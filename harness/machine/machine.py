@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import socket
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from harness.machine.monitor import Monitor
 from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
 from harness.machine.rundir import RunDir
-from harness.machine.streams import Drain, Stream
+from harness.machine.streams import Drain, Stream, with_notes
 
 _MIB = 1 << 20
 # After the consoles are closed QEMU is all but gone; its status follows at once.
@@ -71,13 +72,22 @@ class Machine:
 
         Raises:
             MachineCrash: firmware, TSM or kernel said so on the UART, or the machine went off.
-            InfraError: QEMU was killed from outside, or ended by itself with an error.
+            InfraError: QEMU was killed or is stopped from outside, or ended by itself with an
+                error.
         """
         self._check_uart()
         if self._drain.any_closed:
             status = self._qemu.wait(_LAST_BREATH_S)
             self._check_uart(all_of_it=True)
             raise self._ended(status)
+
+    def check_awake(self) -> None:
+        """Raise InfraError when QEMU is stopped: then a silence says nothing about the machine."""
+        if self._qemu.stopped:
+            raise InfraError(
+                f"QEMU (process {self.pid}) was stopped from outside",
+                "something sent it SIGSTOP or debugs it; run again",
+            )
 
     def wait_off(self, deadline: Deadline) -> int:
         """Wait until QEMU has ended by itself and return its status.
@@ -92,7 +102,7 @@ class Machine:
             deadline.progress(self.said())
             self._check_uart()
             if not self.uart.closed:
-                deadline.check()
+                deadline.check(self.check_awake)
         status = self._qemu.wait(_LAST_BREATH_S)
         if status:
             raise self._ended(status)
@@ -104,16 +114,26 @@ class Machine:
         Raises:
             InfraError: QEMU did not come up; its own messages are in the details.
         """
-        try:
+        with self._monitored():
             self.monitor.connect()
+
+    @contextlib.contextmanager
+    def _monitored(self) -> Iterator[None]:
+        """Let the end of QEMU, where there is one, explain why its monitor does not answer."""
+        try:
+            yield
         except InfraError:
-            self.check()
+            self.check_awake()
+            if self._qemu.wait(_LAST_BREATH_S) is not None:
+                self.uart.wait_closed(_LAST_BREATH_S)
+                self.check()
             raise
 
     @contextlib.contextmanager
     def interrupt_log(self) -> Iterator[None]:
         """Let QEMU log every trap to interrupts.log inside the `with` block."""
-        self.monitor.human("log int")
+        with self._monitored():
+            self.monitor.human("log int")
         try:
             yield
         finally:
@@ -227,18 +247,22 @@ def _correct_logs(drain: Drain, run: RunDir) -> None:
 
     QEMU writes the logs itself, so that they are there whatever happens to this process. When a
     socket is full for a moment, it logs the byte that has to wait, and again when it is sent.
+    The commands that were sent are not echoed; they stand before what they made the host say.
     """
     for stream in drain.streams:
         log, said = run.file(f"{stream.name}.log"), stream.all()
         with contextlib.suppress(OSError):
-            if said is not None and log.read_bytes() != said:
-                log.write_bytes(said)
+            if said is not None and (stream.notes or log.read_bytes() != said):
+                log.write_bytes(with_notes(said, 0, stream.notes))
 
 
 def command_text(config: Config, files: BootFiles, run: RunDir) -> str:
     """Return the command that repeats the boot on a terminal."""
     by_hand = qemu_argv(config, files, terminal_wiring(run.path))
+    parts = " ".join(shlex.quote(str(part)) for part in files.initrd_parts)
+    # The initrd is not kept after a run that passed: it is the same megabytes each time.
+    whole = f"cat {parts} >{shlex.quote(str(files.initrd))}\n" if parts else ""
     return (
         "# Repeats this boot by hand: UART0 is this terminal, Ctrl-a c the monitor, Ctrl-a x ends"
-        f" it.\n{printable(by_hand)}\n"
+        f" it.\n{whole}{printable(by_hand)}\n"
     )

@@ -61,8 +61,20 @@ class Monitor:
         if self._client is not None:
             with contextlib.suppress(Exception):
                 self._run(self._client.disconnect())
+        self._end_tasks(self._loop)
         self._loop.close()
         self._loop = None
+
+    @staticmethod
+    def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+        """End what an interruption has left in the middle."""
+        import asyncio
+
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks))
 
     def _connected(self) -> QMPClient:
         if self._client is None:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from harness.build.artefacts import Artefacts
 from harness.build.cpio import Member, archive
 from harness.config.schema import Config
 from harness.errors import ConfigError
 from harness.machine.argv import BootFiles, machine_args
-from harness.machine.devicetree import merged_tree
+from harness.machine.devicetree import merged_tree, with_fresh_seed
 from harness.machine.layout import (
     check_layout,
     device_tree_span,
@@ -30,7 +32,7 @@ _MIB = 1 << 20
 def prepare_boot(
     config: Config, artefacts: Artefacts, run: RunDir, files: Mapping[str, bytes]
 ) -> BootFiles:
-    """Check the images, merge the device tree and put what is special to this run into its folder.
+    """Check what is to be booted and put what is special to this run into its folder.
 
     Args:
         config: the machine.
@@ -41,36 +43,63 @@ def prepare_boot(
     Raises:
         ConfigError: an image is of the wrong kind, or two overlap in memory.
     """
+    initrd = _read(artefacts.initrd)
+    more = addition(len(initrd), files)
+    ready = plan_boot(config, artefacts, len(initrd) + len(more))
+    tree = with_fresh_seed(ready.device_tree.read_bytes(), os.urandom(32))
+    ready = replace(ready, device_tree=run.write("machine.dtb", tree))
+    if not files:
+        return ready
+    return replace(
+        ready,
+        initrd=run.write("initrd.cpio", initrd + more),
+        initrd_parts=(artefacts.initrd, run.write("initrd-added.cpio", more)),
+    )
+
+
+def plan_boot(config: Config, artefacts: Artefacts, initrd_size: int) -> BootFiles:
+    """Check what is to be booted and return the files as they were built.
+
+    Raises:
+        ConfigError: an image is of the wrong kind, or two overlap in memory.
+    """
     tree = merged_tree(
         config.qemu.binary, machine_args(config), artefacts.dt_overlay, cache_dir() / "dtb"
     )
-    try:
-        initrd = appended(artefacts.initrd.read_bytes(), files)
-    except OSError as error:
-        raise ConfigError(f"host.initrd {artefacts.initrd}: {error.strerror}") from error
-    _check(config, artefacts, len(initrd), len(tree))
+    _check(config, artefacts, initrd_size, tree.stat().st_size)
     return BootFiles(
         firmware=artefacts.opensbi_bin,
         tsm=artefacts.tsm_elf,
         kernel=artefacts.kernel_image,
-        initrd=run.write("initrd.cpio", initrd) if files else artefacts.initrd,
-        device_tree=run.write("machine.dtb", tree),
+        initrd=artefacts.initrd,
+        device_tree=tree,
     )
 
 
-def appended(initrd: bytes, files: Mapping[str, bytes]) -> bytes:
-    """Return an initramfs with `files`, by absolute path, added as executables.
+def _read(initrd: Path) -> bytes:
+    try:
+        return initrd.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"host.initrd {initrd}: {error.strerror}") from error
+
+
+def addition(size: int, files: Mapping[str, bytes]) -> bytes:
+    """Return what is appended to an initramfs of `size` bytes to add `files` as executables.
 
     The kernel unpacks archives that follow each other one after the other, so the initramfs
     stays as it was built.
+
+    Args:
+        size: of the initramfs.
+        files: content by absolute path.
     """
     if not files:
-        return initrd
+        return b""
     folders = {str(folder) for name in files for folder in PurePosixPath(name).parents[:-1]}
     members = [Member(name, stat.S_IFDIR | 0o755) for name in sorted(folders)]
     members += [Member(name, stat.S_IFREG | 0o755, content=data) for name, data in files.items()]
     # Archives start at a multiple of four bytes.
-    return initrd + bytes(-len(initrd) % 4) + archive(members)
+    return bytes(-size % 4) + archive(members)
 
 
 def _check(config: Config, artefacts: Artefacts, initrd_size: int, tree_size: int) -> None:

@@ -101,6 +101,16 @@ class Qemu:
         """Exit status if QEMU has ended (negative: the signal that killed it), else None."""
         return self._process.poll()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody has stopped QEMU (SIGSTOP, a debugger), so that it cannot go on."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return False
+        # The name before the state is in parentheses, and may hold some itself.
+        return stat.rpartition(")")[2].split()[0] in ("T", "t")
+
     def wait(self, seconds: float) -> int | None:
         """Wait for QEMU to end by itself; return its status, or None if it did not."""
         try:

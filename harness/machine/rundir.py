@@ -5,23 +5,45 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
+import os
+import re
 import secrets
+import shutil
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from harness.errors import NoSpace, StoreError
-from harness.resources import cache_dir
+from harness.errors import NoSpace, StoreError, UsageError
+from harness.resources import absolute, cache_dir
 
 _NO_SPACE = {"ENOSPC", "EDQUOT"}
+# Everything that a run may leave in its folder.
+EVIDENCE = (
+    *("run.json", "command.txt", "uart.log", "shell.log", "qemu.stderr", "events.json", "tsm.log"),
+    *("interrupts.log", "interrupts-by-hand.log", "forensics.txt", "registers.txt"),
+    *("initrd.cpio", "initrd-added.cpio", "machine.dtb", "audit.json", "audit_host.bin"),
+)
+# Runs without a name of the user's: this many of the newest stay, and failed ones for two weeks.
+_KEEP_RUNS = 50
+_KEEP_FAILED_S = 14 * 86400
+# One start removes at most this many, so that none of them is slow.
+_PRUNE_AT_ONCE = 5
+_RUN_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """A folder that keeps the evidence of one run."""
+    """A folder that keeps the evidence of one run.
+
+    `lock` is an open descriptor that says, as long as this process lives, that the folder is in
+    use; None where nobody else can know the folder.
+    """
 
     path: Path
+    lock: int | None = None
 
     def file(self, name: str) -> Path:
         """Return the path of an evidence file."""
@@ -41,6 +63,11 @@ class RunDir:
             raise _storage_error(path, error) from error
         return path
 
+    def drop(self, name: str) -> None:
+        """Remove an evidence file that is not needed any more."""
+        with contextlib.suppress(OSError):
+            self.file(name).unlink()
+
     def write_json(self, name: str, value: object) -> Path:
         """Write an evidence file in JSON and return its path."""
         return self.write(name, json.dumps(value, indent=2) + "\n")
@@ -50,20 +77,80 @@ def new_run(path: Path | None = None) -> RunDir:
     """Make the folder of a new run; `latest` beside it points at it.
 
     Args:
-        path: folder to use; None makes `runs/<timestamp>-<id>` in the cache.
+        path: folder to use, in which evidence of an earlier run is removed; None makes
+            `runs/<timestamp>-<id>` in the cache, where old runs are removed.
+
+    Raises:
+        UsageError: `path` is no folder, or another run uses it.
+        StoreError: it cannot be written.
     """
     if path is not None:
-        return RunDir(_made(path.absolute()))
+        folder = _made(absolute(path))
+        run = RunDir(folder, _locked(folder))
+        for name in EVIDENCE:
+            run.drop(name)
+        return run
     runs = cache_dir() / "runs"
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = _made(runs / f"{stamp}-{secrets.token_hex(3)}")
+    run = RunDir(folder, _locked(folder))
     _point_latest(runs, folder.name)
-    return RunDir(folder)
+    prune(runs, time.time())
+    return run
+
+
+def _locked(folder: Path) -> int:
+    """Lock a folder, without a file that would have to be told from evidence."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UsageError(
+            f"another run uses {folder} at this moment", "give each run a --run-dir of its own"
+        ) from None
+    return handle
+
+
+def _is_used(folder: Path) -> bool:
+    try:
+        os.close(_locked(folder))
+    except (OSError, UsageError):
+        return True
+    return False
+
+
+def prune(runs: Path, now: float) -> None:
+    """Remove a few of the oldest runs: beyond the newest 50, unless failed in the last 14 days.
+
+    Args:
+        runs: their folder; what does not look like a run stays.
+        now: seconds since the epoch.
+    """
+    old = sorted(run for run in runs.iterdir() if _RUN_NAME.fullmatch(run.name))[:-_KEEP_RUNS]
+    doomed = (run for run in old if not _is_kept(run, now))
+    for run in islice(doomed, _PRUNE_AT_ONCE):
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def _is_kept(run: Path, now: float) -> bool:
+    """Tell whether an old run goes on or failed not long ago; one never judged did not."""
+    if _is_used(run):
+        return True
+    try:
+        with (run / "run.json").open("rb") as report:
+            head = report.read(64)
+            age = now - os.fstat(report.fileno()).st_mtime
+    except OSError:
+        return False
+    return age < _KEEP_FAILED_S and b'"verdict": "PASS"' not in head
 
 
 def _made(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{path} cannot be a folder: a file is there", _remedy(path)) from error
     except OSError as error:
         raise _storage_error(path, error) from error
     return path
@@ -79,5 +166,12 @@ def _point_latest(runs: Path, name: str) -> None:
 
 def _storage_error(path: Path, error: OSError) -> StoreError:
     if errno.errorcode.get(error.errno or 0) in _NO_SPACE:
-        return NoSpace(f"no space left to write {path}", "free some, or use --run-dir")
-    return StoreError(f"cannot write {path}: {error.strerror}", "use --run-dir")
+        return NoSpace(f"no space left to write {path}", f"free some, or {_remedy(path)}")
+    return StoreError(f"cannot write {path}: {error.strerror}", _remedy(path))
+
+
+def _remedy(path: Path) -> str:
+    """Say which setting led to a folder that will not do."""
+    if path.is_relative_to(cache_dir()):
+        return "choose another folder for the cache with TEECALL_CACHE=DIR, or use --run-dir"
+    return "give another folder with --run-dir"

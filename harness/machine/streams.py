@@ -11,6 +11,7 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+from collections.abc import Sequence
 
 _CHUNK = 1 << 16
 # QEMU writes the whole log to a file; memory only needs what a reader may still ask for.
@@ -18,12 +19,16 @@ _KEEP = 32 << 20
 
 
 class Stream:
-    """The bytes one console has said, and the socket to answer it."""
+    """The bytes one console has said, and the socket to answer it.
+
+    `notes` are lines of the harness's own, each with the position at which it was made.
+    """
 
     def __init__(self, name: str, channel: socket.socket, news: threading.Condition) -> None:
         self.name = name
         self.closed = False
         self.news = news
+        self.notes: list[tuple[int, str]] = []
         self._channel = channel
         self._data = bytearray()
         self._dropped = 0
@@ -52,6 +57,15 @@ class Stream:
         except OSError:
             self.closed = True
 
+    def note(self, line: str) -> None:
+        """Remember a line that belongs between what was said before and what comes after."""
+        self.notes.append((self.end, line))
+
+    def wait_closed(self, seconds: float) -> bool:
+        """Wait for the end of the stream; return whether it has come."""
+        with self.news:
+            return self.news.wait_for(lambda: self.closed, seconds)
+
     def _fill(self) -> bool:
         """Take what is there; return False at the end of the stream."""
         try:
@@ -72,6 +86,18 @@ class Stream:
 
     def _fileno(self) -> int:
         return self._channel.fileno()
+
+
+def with_notes(data: bytes, start: int, notes: Sequence[tuple[int, str]]) -> bytes:
+    """Return what was said from position `start` on, with each note as a line of its own."""
+    parts, done = [], 0
+    for position, line in notes:
+        at = min(max(position - start, done), len(data))
+        inside_line = at > 0 and data[at - 1 : at] != b"\n"
+        parts.append(data[done:at] + (b"\n" if inside_line else b""))
+        parts.append(line.encode() + b"\n")
+        done = at
+    return b"".join([*parts, data[done:]])
 
 
 class Drain:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -76,27 +77,48 @@ class ElfSymbols:
         from elftools.elf.elffile import ELFFile
 
         # Left open: pyelftools reads sections when they are asked for.
-        file: BinaryIO = self.path.open("rb")
-        return ELFFile(file)
+        with self._readable():
+            file: BinaryIO = self.path.open("rb")
+            return ELFFile(file)
 
     @cached_property
     def _segments(self) -> list[tuple[int, int]]:
-        headers = (segment.header for segment in self._elf.iter_segments("PT_LOAD"))
+        with self._readable():
+            headers = [segment.header for segment in self._elf.iter_segments("PT_LOAD")]
         return [(header.p_vaddr, header.p_vaddr + header.p_memsz) for header in headers]
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Name the file that cannot be read: pyelftools raises whatever it stumbles over."""
+        try:
+            yield
+        except ConfigError:
+            raise
+        except OSError as error:
+            raise ConfigError(f"{self.path}: {error.strerror}", "check the file") from error
+        except Exception as error:
+            raise ConfigError(
+                f"{self.path.name} is damaged: {error}", "build or copy it anew"
+            ) from error
 
     @property
     def _low(self) -> int:
-        return min(low for low, _ in self._segments)
+        return min((low for low, _ in self._segments), default=0)
 
     @property
     def _high(self) -> int:
-        return max(high for _, high in self._segments)
+        return max((high for _, high in self._segments), default=0)
 
     @cached_property
     def _bias(self) -> int:
         return 0 if self._runs_at is None else self._runs_at - self._low
 
-    def _table(self, kinds: frozenset[int]) -> Iterator[Symbol]:
+    def _table(self, kinds: frozenset[int]) -> list[Symbol]:
+        """Return the defined symbols of some kinds."""
+        with self._readable():
+            return list(self._symbols(kinds))
+
+    def _symbols(self, kinds: frozenset[int]) -> Iterator[Symbol]:
         """Yield the defined symbols of some kinds.
 
         The table is taken apart here: a kernel has 40,000 symbols, for which pyelftools takes

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import abi
 from harness.errors import ConfigError
-from harness.machine.layout import Image, parse_image
+from harness.machine.layout import Image, parse_image, read_image
 from harness.machine.symbols import ElfSymbols
 
 PAGE = 4096
@@ -59,12 +59,13 @@ def make_payload(path: Path, secret: bytes) -> Payload:
     Raises:
         ConfigError: it is not a guest.
     """
+    image = read_image(path, _WHAT)
     blob = path.read_bytes()
     address = _secret_address(path)
     if address is not None:
-        offset = _file_offset(parse_image(blob, path, _WHAT), address)
+        offset = _file_offset(image, address)
         blob = blob[:offset] + secret + blob[offset + SECRET_SIZE :]
-    image = parse_image(blob, path, _WHAT)
+        image = parse_image(blob, path, _WHAT)
     return Payload(blob, secret, address, image.entry, measured_pages(image))
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.errors import StoreError, TeecallError
+from harness import __version__
+from harness.errors import CallerError, StoreError, TeecallError, UsageError
+from harness.files import write_atomic
+from harness.resources import root
 from harness.verdict import Check, Verdict, worst
+
+_GIT_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of a run."""
+    """The outcome of a run.
+
+    With an `error` of the caller's the run has no verdict, and `exit_code` is 2.
+    """
 
     checks: tuple[Check, ...]
     duration_s: float
@@ -37,19 +49,24 @@ class Report:
     failures: tuple[Failure, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
     exit_code: int = 0
+    error: CallerError | None = None
 
     @property
-    def verdict(self) -> Verdict:
-        """The worst verdict of all checks.
+    def verdict(self) -> Verdict | None:
+        """The worst verdict of all checks; None when nothing could be judged.
 
         A skipped check is a consequence here, so what it was skipped for decides.
         """
+        if self.error is not None:
+            return None
         return worst(check.verdict for check in self.checks)
 
     def as_json(self) -> dict[str, object]:
         """Return what `--json` writes."""
+        told = {} if self.error is None else {"error": _error_json(self.error)}
         return {
-            "verdict": str(self.verdict),
+            "verdict": self.verdict and str(self.verdict),
+            **told,
             "duration_s": round(self.duration_s, 3),
             "checks": [_check_json(check) for check in self.checks],
             "metrics": dict(self.metrics),
@@ -59,16 +76,54 @@ class Report:
 
     def for_run_folder(self) -> dict[str, object]:
         """Return what run.json has: the same, what is needed to repeat it, and the failures."""
-        failures = [
-            {"check": failure.check, "message": failure.message, "where": list(failure.where)}
-            for failure in self.failures
-        ]
         return {
             **self.as_json(),
-            "failures": failures,
+            "exit_code": self.exit_code,
+            "failures": [_failure_json(failure) for failure in self.failures],
             **self.extra,
             "workstation": {"cpus": os.cpu_count(), "load": os.getloadavg()[0]},
         }
+
+
+def _failure_json(failure: Failure) -> dict[str, object]:
+    return {
+        "check": failure.check,
+        "message": failure.message,
+        "details": list(failure.details),
+        "where": list(failure.where),
+        "open": failure.evidence and str(failure.evidence),
+        "remedy": failure.remedy,
+    }
+
+
+def provenance(started: float) -> dict[str, object]:
+    """Return what made a run: time, command line, and teecall's own version.
+
+    Args:
+        started: seconds since the epoch.
+    """
+    moment = datetime.fromtimestamp(started, UTC).astimezone()
+    return {
+        "started": moment.isoformat(timespec="milliseconds"),
+        "command": shlex.join(["teecall", *sys.argv[1:]]),
+        "teecall": {"version": __version__, "commit": own_commit()},
+    }
+
+
+def own_commit() -> str | None:
+    """Return the commit teecall runs from, marked when files were changed; None outside of git."""
+    if not (root() / ".git").exists():
+        return None
+    command = ["git", "-C", str(root()), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _error_json(error: TeecallError) -> dict[str, object]:
+    return {"message": error.message, "remedy": error.remedy, "details": list(error.details)}
 
 
 def _check_json(check: Check) -> dict[str, object]:
@@ -80,16 +135,42 @@ def _check_json(check: Check) -> dict[str, object]:
     }
 
 
+def check_json_place(path: Path) -> None:
+    """Check that the file of `--json` can be written, before the run that it is to tell of.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    folder = path.absolute().parent
+    if path.is_dir():
+        why = "it is a folder"
+    elif not folder.is_dir():
+        why = "its folder is not there"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
+        why = "it is write-protected"
+    else:
+        return
+    raise UsageError(f"--json {path}: {why}", "give another file")
+
+
 def write_json(path: Path, report: Report) -> None:
-    """Write the file of `--json`.
+    """Write the file of `--json`: all of it or, when the disk is full, nothing.
 
     Raises:
         StoreError: it cannot be written.
     """
+    text = json.dumps(report.as_json(), indent=2) + "\n"
     try:
-        path.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+        if path.is_file() or not path.exists():
+            write_atomic(path.absolute(), text)
+        else:
+            # A pipe or a device: nothing can take its place.
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}", "give another --json") from error
+    except StoreError as error:
+        error.remedy = "give another --json"
+        raise
 
 
 def failure_of(name: str, error: TeecallError) -> Failure:

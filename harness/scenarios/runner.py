@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from harness.errors import (
+    CallerError,
     DeadlineExceeded,
     InfraError,
     MachineCrash,
     MachineHang,
     TeecallError,
+    own_error,
 )
 from harness.verdict import Check, Verdict
 
@@ -29,7 +30,6 @@ class Skipped(TeecallError):
     """The check has nothing to look at, because an earlier one failed."""
 
     verdict = Verdict.SKIP
-    exit_code = 77
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,9 @@ def run_steps(steps: Sequence[Step[_S]], state: _S, witness: Witness) -> list[Ch
 
     After a crash, a hang, an expired deadline or an error of the environment there is nothing
     left to check: the remaining steps are skipped.
+
+    Raises:
+        CallerError: the user has to correct something first, so that nothing can be judged.
     """
     checks: list[Check] = []
     gone = ""
@@ -80,22 +83,11 @@ def _run_one(step: Step[_S], state: _S, witness: Witness) -> tuple[Verdict, str,
         return Verdict.PASS, step.run(state), ""
     except Skipped as error:
         return Verdict.SKIP, error.message, ""
-    except TeecallError as error:
-        failure = error
+    except CallerError:
+        raise
     except Exception as error:
-        failure = _own_error(error)
+        failure = own_error(error)
     witness.failed(step.name, failure)
-    ends = (MachineCrash, MachineHang, DeadlineExceeded, InfraError)
-    over = isinstance(failure, ends) or failure.exit_code not in (1, 77)
+    over = isinstance(failure, (MachineCrash, MachineHang, DeadlineExceeded, InfraError))
     gone = f"{step.name} ended the run" if over else ""
-    return failure.verdict, failure.message, gone
-
-
-def _own_error(error: Exception) -> InfraError:
-    """Wrap an error of the harness itself: it says nothing about what is under test."""
-    frames = traceback.format_exception(error)
-    return InfraError(
-        f"teecall itself failed: {type(error).__name__}: {error}",
-        "please report this with the run folder",
-        details="".join(frames).splitlines()[-8:],
-    )
+    return failure.verdict or Verdict.INFRA, failure.message, gone

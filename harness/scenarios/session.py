@@ -11,20 +11,27 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from harness.build.artefacts import Artefacts
 from harness.config.schema import Config
-from harness.errors import InfraError, TeecallError
+from harness.errors import (
+    CallerError,
+    InfraError,
+    OutputLost,
+    TeecallError,
+    interrupted_code,
+    own_error,
+)
 from harness.machine.follow import following
 from harness.machine.machine import Machine
 from harness.machine.rundir import RunDir
-from harness.scenarios.report import Failure, Report, failure_of
+from harness.scenarios.report import Failure, Report, failure_of, provenance
 from harness.scenarios.runner import Step, run_steps
 from harness.scenarios.smoke import Smoke
 from harness.ui import Ui
-from harness.verdict import Check, Verdict
+from harness.verdict import Check, Verdict, worst
 
 # Each is the module in this package that has the scenario's STEPS.
-SCENARIOS: dict[str, str] = {"smoke": "smoke"}
-_INTERRUPTED = 130
+SCENARIOS: dict[str, str] = {"audit": "audit", "smoke": "smoke"}
 
 
 def steps_of(name: str) -> Sequence[Step[Smoke]]:
@@ -67,7 +74,8 @@ class _Witness:
     def __init__(self, session: Session, smoke: Smoke) -> None:
         self.checks: list[Check] = []
         self.failures: list[Failure] = []
-        self.exit_code: int | None = None
+        self.error: CallerError | None = None
+        self.exit_code = 0
         self._session = session
         self._smoke = smoke
 
@@ -76,10 +84,18 @@ class _Witness:
         self.checks.append(check)
         self._session.ended(check)
 
-    def interrupted(self, seconds: float) -> None:
+    def interrupted(self, seconds: float, code: int) -> None:
         """The user has ended the run."""
-        self.ended(Check("run", Verdict.INFRA, "interrupted", seconds))
-        self.exit_code = _INTERRUPTED
+        self.exit_code = code
+        # After a hang-up there is nobody to tell.
+        with contextlib.suppress(OutputLost):
+            self.ended(Check("run", Verdict.INFRA, "interrupted", seconds))
+
+    def broke(self, seconds: float, error: TeecallError) -> None:
+        """The run itself, and not one of its checks, went wrong."""
+        self.failures.append(failure_of("run", error))
+        with contextlib.suppress(OutputLost):
+            self.ended(Check("run", Verdict.INFRA, error.message, seconds))
 
     def failed(self, name: str, error: TeecallError) -> None:
         """Keep the error; let a machine that died, hangs or is late tell why."""
@@ -87,21 +103,29 @@ class _Witness:
         machine, artefacts = self._smoke.machine, self._smoke.artefacts
         died = error.verdict in (Verdict.CRASH, Verdict.HANG, Verdict.TIMEOUT)
         if died and machine is not None and artefacts is not None:
-            from harness.machine.forensics import collect
-
-            found = collect(machine, artefacts, f"{error.verdict}: {error.message}")
-            failure = replace(failure, where=found.summary, evidence=found.report)
+            failure = _told(failure, machine, artefacts, str(error.verdict))
         elif machine is not None and not isinstance(error, InfraError):
             failure = replace(failure, evidence=machine.run.file(_EVIDENCE.get(name, "uart.log")))
         self.failures.append(failure)
-        if isinstance(error, InfraError) or error.exit_code == 2:
-            self.exit_code = self.exit_code or error.exit_code
+
+
+def _told(failure: Failure, machine: Machine, artefacts: Artefacts, verdict: str) -> Failure:
+    """Add what the machine still tells; the failure stands also when it tells nothing."""
+    from harness.machine.forensics import collect
+
+    try:
+        found = collect(machine, artefacts, f"{verdict}: {failure.message}")
+    except Exception as error:
+        lost = f"no forensics: {own_error(error).message}"
+        return replace(failure, details=(*failure.details, lost))
+    return replace(failure, where=found.summary, evidence=found.report)
 
 
 def run_scenario(name: str, session: Session) -> Report:
     """Run a scenario and leave everything about it in the run's folder.
 
-    Ctrl-C ends it early: nothing is left of the machine, the report says INFRA and exit code 130.
+    Ctrl-C and SIGTERM end it early: nothing is left of the machine, the report says INFRA and has
+    the exit code of the signal. An error of the caller's ends it without a verdict.
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -115,10 +139,17 @@ def run_scenario(name: str, session: Session) -> Report:
         try:
             run_steps(steps_of(name), smoke, witness)
             _save_trace(smoke)
-        except KeyboardInterrupt:
-            witness.interrupted(time.monotonic() - started)
+        except KeyboardInterrupt as error:
+            witness.interrupted(time.monotonic() - started, interrupted_code(error))
+        except CallerError as error:
+            witness.error = error
+        except Exception as error:
+            witness.broke(time.monotonic() - started, own_error(error))
     report = _report(session, smoke, witness, time.monotonic() - started)
     session.run.write_json("run.json", report.for_run_folder())
+    if report.verdict is Verdict.PASS:
+        # command.txt says how it is made again.
+        session.run.drop("initrd.cpio")
     return report
 
 
@@ -138,6 +169,17 @@ def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -
         metrics={name: round(value, 4) for name, value in smoke.metrics.items()},
         versions=smoke.versions,
         failures=tuple(witness.failures),
-        extra={"seed": smoke.seed.hex(), "config": msgspec.to_builtins(session.config)},
+        extra={
+            **provenance(time.time() - seconds),
+            "seed": smoke.seed.hex(),
+            "config": msgspec.to_builtins(session.config),
+        },
+        error=witness.error,
     )
-    return replace(report, exit_code=witness.exit_code or report.verdict.exit_code)
+    return replace(report, exit_code=witness.exit_code or _exit_code(report))
+
+
+def _exit_code(report: Report) -> int:
+    if report.error is not None:
+        return report.error.exit_code
+    return worst(check.verdict for check in report.checks).exit_code

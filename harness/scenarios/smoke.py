@@ -32,7 +32,7 @@ from harness.scenarios.smoke_checks import (
 )
 from harness.tools import QEMU, VersionCache, parse_version, require, shown
 from harness.trace.record import Recorder
-from harness.trace.ring import Event
+from harness.trace.ring import Event, lost_events, merge
 from harness.trace.tsm import TsmStats
 from harness.ui import Ui
 
@@ -71,6 +71,7 @@ class Smoke:
     before: TsmStats | None = None
     launched: GuestRun | None = None
     events: list[Event] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     calls: list[CallResult] = field(default_factory=list)
 
     def derived(self, purpose: str, size: int) -> bytes:
@@ -110,8 +111,10 @@ def tools(smoke: Smoke) -> str:
     """Check the programs that running needs; the build checks its own."""
     programs = VersionCache(cache_dir() / "stat" / "tools.json")
     binary = smoke.config.qemu.binary
-    line = programs.line(binary)
+    line = programs.line(binary, "qemu.binary")
     found = parse_version(line)
+    if not found or "QEMU" not in line:
+        raise ToolMissing(f"{binary} is no QEMU: it says `{line}`", "correct qemu.binary")
     if found < QEMU.minimum:
         raise ToolMissing(
             f"{binary} is {shown(found)}; teecall needs {shown(QEMU.minimum)} or newer",
@@ -187,7 +190,9 @@ def launch(smoke: Smoke) -> str:
         guest = host.run_guest(
             GUEST_PATH, nonce=nonce, hold=_HOLD, seconds=smoke.config.timeouts.guest_s
         )
-        smoke.events = recorder.events(host.machine.ram)
+        rings = recorder.rings(host.machine.ram)
+    smoke.events = merge(*(ring.events for ring in rings))
+    smoke.lost = lost_events(rings)
     smoke.metrics["launch_s"] = time.monotonic() - started
     if guest.first("held") is not None:
         smoke.launched = guest
@@ -200,7 +205,7 @@ def steps(smoke: Smoke) -> str:
     memory = smoke.config.memory
     tsm_range = range(memory.tsm_base, memory.tsm_base + memory.tsm_size)
     log = smoke.run.file("interrupts.log")
-    return check_steps(smoke.events, log, tsm_range, smoke.calls)
+    return check_steps(smoke.events, log, tsm_range, smoke.calls, smoke.lost)
 
 
 def isolation(smoke: Smoke) -> str:

@@ -132,7 +132,13 @@ def _wrong_line(key: str) -> str:
     return reasons.get(key, f"the guest did not say `{key}`")
 
 
-def check_steps(events: Sequence[Event], log: Path, tsm: range, calls: Sequence[CallResult]) -> str:
+def check_steps(
+    events: Sequence[Event],
+    log: Path,
+    tsm: range,
+    calls: Sequence[CallResult],
+    lost: Sequence[str] = (),
+) -> str:
     """Check the six steps in the event ring and in QEMU's log, and that no register changed.
 
     Args:
@@ -140,10 +146,13 @@ def check_steps(events: Sequence[Event], log: Path, tsm: range, calls: Sequence[
         log: QEMU's interrupt log of the launch.
         tsm: addresses of the TSM.
         calls: raw calls that report changed registers.
+        lost: a line for each event ring that has overwritten events.
     """
     proof = six_steps(events)
     if not proof.proved:
-        raise CheckFailed(f"step {proof.missing}", "see events.json", details=proof.evidence)
+        raise CheckFailed(
+            f"step {proof.missing}", "see events.json", details=[*proof.evidence, *lost]
+        )
     with log.open(encoding="utf-8", errors="replace") as lines:
         traps = parse_interrupts(lines)
     lacking = in_interrupt_log(proof, traps, tsm)
@@ -164,6 +173,7 @@ def check_steps(events: Sequence[Event], log: Path, tsm: range, calls: Sequence[
     return (
         f"1-6 in order on hart {proof.hart} (host pc {proof.host_pc:#x}, guest pc"
         f" {proof.guest_pc:#x}), QEMU agrees, all registers but a0 and a1 kept"
+        + "".join(f"; {line}" for line in lost)
     )
 
 

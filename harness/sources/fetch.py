@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from harness.errors import NoSpace, SourceError, TeecallError
+from harness.errors import SourceError, StoreError, TeecallError
 from harness.files import disk_errors, locked, publish, scratch, sha256_of, write_atomic
 from harness.sources import web
 from harness.sources.apt import Apt, UnknownVersion
@@ -54,7 +54,7 @@ class Fetcher:
         for origin in wanted.origins:
             try:
                 return self.archive(component, wanted, parse(origin), wanted.identity), wanted
-            except NoSpace:
+            except StoreError:
                 raise
             except TeecallError as error:
                 reasons.append(error)
@@ -124,7 +124,7 @@ class Fetcher:
         def fill(folder: Path) -> Path:
             file = self.download(origin, pin.sha256)
             self._ui.start(component, f"unpacking {origin}")
-            top = unpack(file, folder)
+            top = unpack(file, folder, own=origin.kind is Kind.PATH)
             if pin.tree:
                 _check_tree(origin, pin, tree_id(top), file)
             return top
@@ -150,7 +150,8 @@ class Fetcher:
         with locked(self._cache / "locks" / f"{identity}.lock"):
             if self._is_intact(final):
                 return final / "tree"
-            self._ui.start(component, f"fetching {origin}")
+            doing = "looking in the cache for" if self._offline else "fetching"
+            self._ui.start(component, f"{doing} {origin}")
             with scratch(self._cache / "trees", "tree") as folder:
                 (folder / "in").mkdir()
                 top = fill(folder / "in")

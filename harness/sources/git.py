@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from harness.errors import SourceError, ToolMissing
+from harness.errors import ConfigError, SourceError, ToolMissing
 from harness.files import locked
 from harness.sources.spec import Spec
 
@@ -29,13 +29,15 @@ class Repository:
         """Return the tree id of the revision, fetching a remote repository when needed.
 
         Raises:
-            SourceError: there is no such repository or revision.
+            SourceError, ConfigError: there is no such repository or revision.
         """
         if not self._local:
             self._refresh(offline)
         found = self._git("rev-parse", "--verify", "--quiet", f"{self._spec.detail}^{{tree}}")
         if found is None:
-            raise SourceError(
+            # A remote repository may have it tomorrow, or with the network; a folder has not.
+            kind = ConfigError if self._local else SourceError
+            raise kind(
                 f"{self._spec}: no revision '{self._spec.detail}' in {self._folder}",
                 "check the repository and the revision",
             )
@@ -52,6 +54,10 @@ class Repository:
 
     def _refresh(self, offline: bool) -> None:
         """Clone or fetch; a revision that is a full id and already here needs neither."""
+        if Path(self._spec.location).is_absolute():
+            raise ConfigError(
+                f"{self._spec}: {self._spec.location} is not there", "check the folder"
+            )
         with locked(self._folder.with_suffix(".lock")):
             if not self._folder.exists():
                 self._refuse(offline)

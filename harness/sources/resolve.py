@@ -26,6 +26,17 @@ from harness.sources.spec import Kind, Spec, parse
 from harness.ui import Ui
 
 LOCK_FILE = "sources.lock"
+# The keys that name a source of the user's own.
+_KEYS = {
+    "opensbi": "opensbi.source",
+    "overlay": "opensbi.overlay",
+    "linux": "host.source",
+    "busybox": "busybox.source",
+    "mbedtls": "mbedtls.source",
+    "tsm": "tsm.source",
+    "host": "host.files",
+    "tvm": "tvm.source",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +79,11 @@ class Sources:
         return lock.read(resources.configs() / LOCK_FILE)
 
     def _chosen(self, component: str) -> str | None:
-        config = self._config
-        chosen = {
-            "opensbi": config.opensbi.source,
-            "overlay": config.opensbi.overlay,
-            "linux": config.host.source,
-            "busybox": config.busybox.source,
-            "mbedtls": config.mbedtls.source,
-            "tsm": config.tsm.source,
-            "host": config.host.files,
-            "tvm": config.tvm.source,
-        }
-        return chosen.get(component)
+        if component not in _KEYS:
+            return None
+        group, name = _KEYS[component].split(".")
+        chosen: str | None = getattr(getattr(self._config, group), name)
+        return chosen
 
     def spec(self, component: str) -> Spec | None:
         """Return the user's own source of a component; None when the lock or teecall has it."""
@@ -90,6 +94,8 @@ class Sources:
         folders: dict[str, Callable[[], Path]] = {
             "overlay": lambda: resources.firmware() / "opensbi" / "tsmd",
             "abi": lambda: resources.firmware() / "abi",
+            "audit": lambda: resources.firmware() / "audit",
+            "bench": lambda: resources.firmware() / "bench",
             "tsm": lambda: resources.firmware() / "tsm",
             "host": lambda: resources.guest_images() / "host",
             "tvm": lambda: resources.guest_images() / "tvm",
@@ -108,7 +114,7 @@ class Sources:
             have = ", ".join(pin for pin in self.pins if pin.startswith(component))
             raise ConfigError(
                 f"no pinned source '{name}'",
-                f"choose one of {have}, or set {component}.source to a tree of yours",
+                f"choose one of {have}, or set {_KEYS[component]} to a tree of yours",
             )
         return self.pins[name]
 
@@ -153,8 +159,9 @@ class Sources:
             digest = sha256_of(path)
             return Identity(component, f"sha256-{digest}", f"{path.name} (sha256 {digest[:12]})")
         if not path.is_dir():
-            raise SourceError(
-                f"{component}: {path} is not there", f"check {component}.source, a folder"
+            raise ConfigError(
+                f"{component}: {path} is not there",
+                f"check {_KEYS.get(component, component)}, a folder",
             )
         found = working_tree_id(path, self._stat_cache(path))
         own = self._chosen(component) is None
@@ -174,7 +181,8 @@ class Sources:
         if path.is_dir():
             return f"tree-{tree_id(path, skip={'build', '__pycache__'})}"
         if not path.is_file():
-            raise SourceError(
+            kind = ConfigError if self._chosen(component) else SourceError
+            raise kind(
                 f"{component}: {path} is not there", "restore it, or correct the source's folder"
             )
         return f"sha256-{sha256_of(path)}"

@@ -16,7 +16,7 @@ _AR_HEADER = 60
 _CHUNK = 1 << 20
 
 
-def unpack(archive: Path, into: Path) -> Path:
+def unpack(archive: Path, into: Path, *, own: bool = False) -> Path:
     """Unpack an archive and return the top of its content.
 
     A tarball's single top folder is the content; of a Debian package that holds a source tarball
@@ -25,11 +25,21 @@ def unpack(archive: Path, into: Path) -> Path:
     Args:
         archive: a tarball or a .deb.
         into: an existing, empty folder.
+        own: the archive is a file of the user's, which no fetch brings back.
 
     Raises:
         SourceError: the archive is damaged or of another kind.
         NoSpace: the disk is full.
     """
+    try:
+        return _unpack(archive, into)
+    except SourceError as error:
+        if own:
+            error.remedy = "the file is damaged or no tarball; make it anew, or name another"
+        raise
+
+
+def _unpack(archive: Path, into: Path) -> Path:
     with archive.open("rb") as file:
         is_package = file.read(len(_AR_MAGIC)) == _AR_MAGIC
     if not is_package:

@@ -11,28 +11,39 @@ from harness.build.artefacts import Artefacts
 from harness.errors import ConfigError
 from harness.machine.ram import RAM_BASE
 from harness.machine.symbols import ElfSymbols
-from harness.trace.ring import Event, Memory, Ring, merge, read_rings
+from harness.trace.ring import TIMEBASE_HZ, Event, Memory, Ring, merge, read_rings
 from harness.trace.tsm import TsmStats, read_log, read_stats
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The event rings of all harts, merged; the TSM's log and counts.
+    """The event rings of all harts; the TSM's log and counts.
 
     `problems` says what could not be read: a dead machine may have damaged it.
     """
 
-    events: tuple[Event, ...]
-    lost: int
-    log: str
-    stats: TsmStats | None
+    rings: tuple[Ring, ...]
     problems: tuple[str, ...]
+    log: str = ""
+    stats: TsmStats | None = None
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of all harts, merged."""
+        return merge(*(ring.events for ring in self.rings))
+
+    @property
+    def lost(self) -> int:
+        """Number of events that the rings have overwritten."""
+        return sum(ring.lost for ring in self.rings)
 
     def as_json(self) -> str:
-        """Return the content of `events.json`: one event a line."""
-        lines = ",\n".join(json.dumps(event.as_json()) for event in self.events)
-        head = json.dumps({"lost": self.lost, "problems": self.problems})[:-1]
-        return f'{head}, "events": [\n{lines}\n]}}\n'
+        """Return the content of `events.json`: one ring and one event a line."""
+        facts = {"timebase_hz": TIMEBASE_HZ, "lost": self.lost, "problems": self.problems}
+        rings = ",\n".join(json.dumps(ring.as_json()) for ring in self.rings)
+        events = ",\n".join(json.dumps(event.as_json()) for event in self.events)
+        head = json.dumps(facts)[:-1]
+        return f'{head}, "rings": [\n{rings}\n], "events": [\n{events}\n]}}\n'
 
 
 class Recorder:
@@ -54,9 +65,12 @@ class Recorder:
             self._firmware.object("tsmd_rings")
             self._tsm.object("tsm_rings")
 
-    def events(self, memory: Memory) -> list[Event]:
-        """Return the events of all harts, merged."""
-        return merge(*(ring.events for ring in self._rings(memory)))
+    def rings(self, memory: Memory) -> list[Ring]:
+        """Return the event rings of all harts."""
+        return [
+            *read_rings(memory, self._firmware, "tsmd", self._harts),
+            *read_rings(memory, self._tsm, "tsm", self._harts),
+        ]
 
     def stats(self, memory: Memory) -> TsmStats:
         """Return what the TSM counts."""
@@ -77,15 +91,7 @@ class Recorder:
             stats = read_stats(memory, self._tsm)
         except (ValueError, ConfigError) as error:
             problems.append(str(error))
-        events = merge(*(ring.events for ring in rings))
-        lost = sum(ring.lost for ring in rings)
-        return Trace(tuple(events), lost, log, stats, tuple(problems))
-
-    def _rings(self, memory: Memory) -> list[Ring]:
-        return [
-            *read_rings(memory, self._firmware, "tsmd", self._harts),
-            *read_rings(memory, self._tsm, "tsm", self._harts),
-        ]
+        return Trace(tuple(rings), tuple(problems), log, stats)
 
 
 def read_trace(memory: Memory, artefacts: Artefacts, harts: int) -> Trace:

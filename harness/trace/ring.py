@@ -11,6 +11,8 @@ from typing import Protocol
 from harness import abi
 from harness.machine.symbols import ElfSymbols
 
+# CSR time of QEMU's virt machine.
+TIMEBASE_HZ = 10_000_000
 EVENT = struct.Struct("<QQHHIQQqQQ")
 HEADER = struct.Struct("<QIIQ40x")
 
@@ -79,22 +81,55 @@ class Event:
 class Ring:
     """The events that one writer has kept of one hart, oldest first.
 
-    `lost` events were overwritten by later ones.
+    `capacity` is what it can keep, `head` how many were ever written.
     """
 
     events: tuple[Event, ...]
-    lost: int
+    writer: str
+    hart: int
+    capacity: int = 0
+    head: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Number of events that later ones have overwritten."""
+        return max(0, self.head - self.capacity)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the ring's counts for `events.json`."""
+        return {
+            "writer": self.writer,
+            "hart": self.hart,
+            "capacity": self.capacity,
+            "head": self.head,
+            "lost": self.lost,
+        }
 
 
-def decode_ring(data: bytes, writer: str) -> Ring:
+def lost_events(rings: Iterable[Ring]) -> list[str]:
+    """Return a line for each ring that has overwritten events."""
+    return [
+        f"{ring.writer} ring of hart {ring.hart}: the oldest {ring.lost} of {ring.head} events"
+        f" are lost (it keeps {ring.capacity})"
+        for ring in rings
+        if ring.lost
+    ]
+
+
+def decode_ring(data: bytes, writer: str, hart: int = 0) -> Ring:
     """Decode a `struct tee_ring`; one that is not in use yet has no events.
+
+    Args:
+        data: the ring as it is in memory.
+        writer: who writes it.
+        hart: whose it is.
 
     Raises:
         ValueError: the ring has another version or is damaged.
     """
     magic, version, capacity, head = HEADER.unpack_from(data)
     if magic == 0:
-        return Ring((), 0)
+        return Ring((), writer, hart)
     if magic != abi.RING_MAGIC or version != abi.ABI_VERSION:
         raise ValueError(f"event ring of {writer}: magic {magic:#x}, version {version}")
     room = (len(data) - HEADER.size) // EVENT.size
@@ -102,7 +137,8 @@ def decode_ring(data: bytes, writer: str) -> Ring:
         raise ValueError(f"event ring of {writer}: capacity {capacity}")
     first = max(0, head - capacity)
     offsets = (HEADER.size + (number % capacity) * EVENT.size for number in range(first, head))
-    return Ring(tuple(_event(data, offset, writer) for offset in offsets), first)
+    events = tuple(_event(data, offset, writer) for offset in offsets)
+    return Ring(events, writer, hart, capacity, head)
 
 
 def _event(data: bytes, offset: int, writer: str) -> Event:
@@ -126,6 +162,6 @@ def read_rings(memory: Memory, symbols: ElfSymbols, writer: str, harts: int) -> 
     symbol = symbols.object(f"{writer}_rings")
     size = symbol.size // abi.MAX_HARTS
     return [
-        decode_ring(memory.read(symbol.address + hart * size, size), writer)
+        decode_ring(memory.read(symbol.address + hart * size, size), writer, hart)
         for hart in range(min(harts, abi.MAX_HARTS))
     ]

@@ -17,10 +17,18 @@ from harness.build import cpio
 from harness.build.builder import Builder
 from harness.build.errorlines import first_errors
 from harness.build.firmware import OpenSbiRecipe
-from harness.build.jobs import Cancelled, Jobserver, Tools
+from harness.build.jobs import Jobserver, Tools
 from harness.build.kernel import check_options, user_kernel
 from harness.config.load import load
-from harness.errors import BuildError, ConfigError, NoSpace, SourceError, TeecallError, ToolMissing
+from harness.errors import (
+    BuildError,
+    Cancelled,
+    ConfigError,
+    NoSpace,
+    SourceError,
+    TeecallError,
+    ToolMissing,
+)
 from harness.ui import QuietUi
 
 # A compiler that accepts everything, so that recipes can be tried without the cross tools.
@@ -208,6 +216,7 @@ def test_an_overlay_that_does_not_compile(tmp_path: Path, cache: Path, cross: st
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     (overlay / "bad.c").write_text("int f(void) { return nothing; }\n")
+    (overlay / "objects.mk").write_text("")
     sets = [f"opensbi.source=path:{tree}", f"opensbi.overlay=path:{overlay}"]
     config = load([], [*sets, f"build.cross_compile={cross}"]).value
     with pytest.raises(BuildError, match=r"^opensbi: make failed") as caught:
@@ -217,7 +226,7 @@ def test_an_overlay_that_does_not_compile(tmp_path: Path, cache: Path, cross: st
     assert "error:" in log.read_text()
     assert not list((cache / "store").rglob("manifest.json"))
     # The user's folders are as they were.
-    assert sorted(path.name for path in overlay.iterdir()) == ["bad.c"]
+    assert sorted(path.name for path in overlay.iterdir()) == ["bad.c", "objects.mk"]
     assert not (tree / "lib/sbi/tsmd").exists()
 
 
@@ -231,7 +240,7 @@ def test_a_build_that_makes_nothing(tmp_path: Path, cache: Path, cross: str) -> 
 def test_a_folder_that_is_no_opensbi(tmp_path: Path, cache: Path, cross: str) -> None:
     (tmp_path / "sbi").mkdir()
     sets = [f"opensbi.source=path:{tmp_path / 'sbi'}", f"build.cross_compile={cross}"]
-    with pytest.raises(BuildError, match="is no OpenSBI tree"):
+    with pytest.raises(ConfigError, match="is no OpenSBI tree"):
         only(Builder(load([], sets).value, QuietUi()), OpenSbiRecipe).run()
 
 

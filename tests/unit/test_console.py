@@ -35,6 +35,9 @@ class FakeLife:
         if self.error is not None:
             raise self.error
 
+    def check_awake(self) -> None:
+        self.check()
+
     def said(self) -> int:
         return self.drain.total if self.drain is not None else 0
 

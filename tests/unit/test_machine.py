@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,13 +19,22 @@ from msgspec.structs import replace as changed
 
 from harness.build.artefacts import Artefacts
 from harness.config.schema import Config, Machine
-from harness.errors import ConfigError, InfraError, MachineCrash, NoSpace, StoreError, ToolMissing
+from harness.errors import (
+    ConfigError,
+    InfraError,
+    MachineCrash,
+    NoSpace,
+    ToolMissing,
+    UsageError,
+)
 from harness.machine.argv import BootFiles
+from harness.machine.deadline import Deadline
 from harness.machine.forensics import Symbolizer, parse_registers
-from harness.machine.machine import start_machine
+from harness.machine.machine import command_text, start_machine
+from harness.machine.monitor import Monitor
 from harness.machine.process import Qemu
 from harness.machine.ram import RAM_BASE, GuestRam
-from harness.machine.rundir import RunDir, new_run
+from harness.machine.rundir import RunDir, new_run, prune
 from harness.machine.symbols import ElfSymbols
 from tests.unit.elf_maker import RISCV, elf
 
@@ -156,6 +169,40 @@ def test_killed_emulator_is_no_failure_of_the_machine(tmp_path: Path) -> None:
         await_end(config, run)
 
 
+def test_emulator_killed_before_its_monitor_answers(tmp_path: Path) -> None:
+    config, run = fake_machine(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with (
+        start_machine(config, FILES, run) as machine,
+        pytest.raises(InfraError, match="QEMU was killed by SIGKILL"),
+    ):
+        machine.connect_monitor()
+
+
+def test_stopped_emulator_is_no_hang_of_the_machine(tmp_path: Path) -> None:
+    script = SAY + "say('up'); os.kill(os.getpid(), signal.SIGSTOP)"
+    config, run = fake_machine(tmp_path, script)
+    with start_machine(config, FILES, run) as machine:
+        late = Deadline("boot", stall_s=0.1, total_s=60)
+        os.waitid(os.P_PID, machine.pid, os.WSTOPPED | os.WNOWAIT)
+        with pytest.raises(InfraError, match="was stopped from outside"):
+            machine.wait_off(late)
+
+
+def test_interrupted_monitor_leaves_no_task(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = socket.socketpair()
+    monitor = Monitor(ours)
+    signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    # The other end never greets, so that the signal finds the connection half made.
+    with theirs, ours, pytest.raises(KeyboardInterrupt):
+        monitor.connect()
+    monitor.close()
+    gc.collect()
+    assert capsys.readouterr().err == ""
+
+
 def test_emulator_that_refuses_its_arguments_says_why(tmp_path: Path) -> None:
     config, run = fake_machine(tmp_path, "import sys; sys.exit('qemu: no such option')")
     with pytest.raises(InfraError, match="status 1") as caught:
@@ -190,10 +237,51 @@ def test_chosen_folder_is_used(tmp_path: Path) -> None:
     assert run.write("x.txt", "text").read_text() == "text"
 
 
+def test_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    first = new_run(tmp_path / "run")
+    with pytest.raises(UsageError, match="another run uses"):
+        new_run(tmp_path / "run")
+    assert first.lock is not None
+    os.close(first.lock)
+    new_run(tmp_path / "run")
+
+
 def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot write"):
+    with pytest.raises(UsageError, match="a file is there") as caught:
         new_run(tmp_path / "file" / "run")
+    assert "--run-dir" in caught.value.remedy
+
+
+def test_folder_of_an_earlier_run_loses_its_evidence_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("run.json", "forensics.txt", "notes.txt"):
+        (tmp_path / name).touch()
+    new_run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_old_runs_are_pruned_but_not_those_that_failed_lately(tmp_path: Path) -> None:
+    now = time.time()
+    verdicts = {0: "PASS", 1: "FAIL", 2: "FAIL", 3: ""}
+    for index in range(54):
+        folder = tmp_path / f"20260101-0000{index:02d}-abcdef"
+        folder.mkdir()
+        if verdict := verdicts.get(index):
+            (folder / "run.json").write_text(json.dumps({"verdict": verdict}, indent=2))
+    old = now - 15 * 86400
+    os.utime(tmp_path / "20260101-000002-abcdef" / "run.json", (old, old))
+    (tmp_path / "mine").mkdir()
+    prune(tmp_path, now)
+    left = {path.name[9:15] for path in tmp_path.glob("2*")}
+    assert left == {"000001", *(f"0000{index:02d}" for index in range(4, 54))}
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_command_says_how_the_initrd_is_made_again(tmp_path: Path) -> None:
+    parts = (Path("/s/a.cpio"), Path("/r/b c.cpio"))
+    text = command_text(CONFIG, replace(FILES, initrd_parts=parts), RunDir(tmp_path))
+    assert "\ncat /s/a.cpio '/r/b c.cpio' >/f/initrd\n" in text
+    assert "cat" not in command_text(CONFIG, FILES, RunDir(tmp_path)).split()
 
 
 def test_full_disk_is_named() -> None:

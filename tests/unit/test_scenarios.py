@@ -18,9 +18,11 @@ from harness.errors import (
     BuildError,
     ConfigError,
     InfraError,
+    Interrupted,
     MachineCrash,
     MachineError,
     MachineHang,
+    OutputLost,
     StoreError,
     TeecallError,
 )
@@ -91,12 +93,16 @@ def test_failed_check_does_not_end_the_run() -> None:
         (MachineCrash("x"), "CRASH"),
         (MachineHang("x"), "HANG"),
         (InfraError("x"), "INFRA"),
-        (ConfigError("x"), "INFRA"),
         (ZeroDivisionError("a bug of ours"), "INFRA"),
     ],
 )
 def test_what_ends_a_run_skips_the_rest(error: Exception, verdict: str) -> None:
     assert verdicts(step("a", error), step("b")) == {"a": verdict, "b": "SKIP"}
+
+
+def test_what_the_user_has_to_correct_gets_no_verdict() -> None:
+    with pytest.raises(ConfigError):
+        verdicts(step("a", ConfigError("x")), step("b"))
 
 
 def test_build_failure_is_a_failure() -> None:
@@ -132,7 +138,10 @@ def test_report_has_the_agreed_form(tmp_path: Path) -> None:
 
 def test_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write"):
-        write_json(tmp_path / "no" / "r.json", report())
+        write_json(tmp_path, report())
+    with pytest.raises(StoreError) as caught:
+        write_json(Path("/dev/full"), report())
+    assert "--json" in caught.value.remedy
 
 
 def test_last_screen_says_what_where_and_which_file() -> None:
@@ -166,7 +175,10 @@ def raising(error: BaseException) -> Body:
         (BuildError("x"), 1),
         (InfraError("x"), 99),
         (ConfigError("x"), 2),
+        (ZeroDivisionError("a bug of ours"), 99),
+        (OutputLost("x"), 99),
         (KeyboardInterrupt(), 130),
+        (Interrupted(15), 143),
     ],
 )
 def test_exit_codes(
@@ -176,8 +188,31 @@ def test_exit_codes(
     assert result.exit_code == code
     saved = json.loads((tmp_path / "run.json").read_text())
     assert saved["verdict"] == result.verdict
+    assert saved["exit_code"] == code
+    assert (result.verdict is None) == (code == 2)
     assert len(bytes.fromhex(saved["seed"])) == 16
     assert saved["config"]["machine"]["harts"] == 2
+
+
+def test_error_of_the_caller_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_with(raising(ConfigError("no such file", "name another")), tmp_path, monkeypatch)
+    saved = json.loads((tmp_path / "run.json").read_text())
+    assert saved["error"] == {"message": "no such file", "remedy": "name another", "details": []}
+
+
+@pytest.mark.parametrize("error", [OutputLost("a closed pipe"), StoreError("a full disk")])
+def test_run_that_cannot_show_its_checks_is_stored(
+    error: InfraError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(check: Check) -> None:
+        if check.name != "run":
+            raise error
+
+    monkeypatch.setattr(session_module, "steps_of", lambda name: [step("a")])
+    result = run_scenario("test", Session(Config(), RunDir(tmp_path), QuietUi(), True, ended=lost))
+    assert (result.exit_code, result.verdict) == (99, Verdict.INFRA)
+    assert result.failures[0].message == error.message
+    assert json.loads((tmp_path / "run.json").read_text())["verdict"] == "INFRA"
 
 
 def test_interrupted_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -315,13 +315,15 @@ def test_a_commit_of_the_users(tmp_path: Path, cache: Path) -> None:
     bringer = sources(cache, f"opensbi.source=git:{tree}@HEAD")
     assert bringer.identify("opensbi").id == f"tree-{wanted}"
     assert tree_id(bringer.materialise("opensbi")) == wanted
-    with pytest.raises(SourceError, match="no revision 'v9'"):
+    with pytest.raises(ConfigError, match="no revision 'v9'"):
         sources(cache, f"opensbi.source=git:{tree}@v9").identify("opensbi")
 
 
 def test_what_is_not_there(cache: Path) -> None:
-    with pytest.raises(SourceError, match="is not there"):
+    with pytest.raises(ConfigError, match="is not there"):
         sources(cache, "opensbi.source=path:/nowhere").identify("opensbi")
+    with pytest.raises(ConfigError, match="/nowhere is not there"):
+        sources(cache, "opensbi.source=git:/nowhere@v1").identify("opensbi")
     with pytest.raises(ConfigError, match=r"opensbi-9\.9"):
         sources(cache, "opensbi.version=9.9").identify("opensbi")
     with pytest.raises(ConfigError, match="has no hash"):
