@@ -81,7 +81,6 @@ def boot(smoke: Smoke) -> str:
     smoke.machine = machine
     smoke.recorder = Recorder(artefacts, smoke.config.machine.harts)
     smoke.on_power(machine)
-    machine.connect_monitor()
     _wait_for(machine, _RUNS, scaled("boot to the audit host", smoke.config.timeouts.stall_s))
     return f"audit TSM is READY, audit host runs, {len(table.csrs)} CSRs in the plan"
 

@@ -72,7 +72,11 @@ def host_to_tsm(crossing: Crossing, table: Table, entry: int) -> list[Finding]:
             wanted = entry if csr.finds is None else csr.finds
         else:
             wanted = before | lcofi.get(csr.number, 0)
-        if seen != wanted:
+        if seen != wanted and csr.number in lcofi:
+            text = f"finds sie = {seen:#x} instead of {wanted:#x}: mideleg is the host's"
+            text = f"{crossing.where}: the TSM {text} [tsmd_csrs.h mideleg]"
+            found.append(Finding("mideleg", text))
+        elif seen != wanted:
             whose = ", the host's value" if seen == before else f" (the host had {before:#x})"
             found.append(
                 Finding(

@@ -182,7 +182,8 @@ def test_lcofi_is_enabled_for_the_tsm_when_the_host_gave_it_to_m_mode(table: Tab
     one = crossing()
     taken = replace(one, lcofi_taken=True, seen=with_csr(one.seen, SIE, 0x2020))
     assert not host_to_tsm(taken, table, ENTRY)
-    assert host_to_tsm(replace(one, lcofi_taken=True), table, ENTRY)
+    (finding,) = host_to_tsm(replace(one, lcofi_taken=True), table, ENTRY)
+    assert finding.register == "mideleg"
 
 
 def test_fp_and_vector_registers_are_the_hosts() -> None:
