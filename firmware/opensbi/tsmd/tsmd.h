@@ -88,11 +88,12 @@ struct tsmd_hart {
 	bool sse_masked_here;
 	/** The TSM has not said READY yet: there is no call to answer */
 	bool booting;
-	/** The hart has the H extension, Sstc, Smstateen, AIA */
+	/** The hart has the H extension, Sstc, Smstateen, AIA, siselect */
 	bool has_h;
 	bool has_sstc;
 	bool has_stateen;
 	bool has_aia;
+	bool has_select;
 	u32 index;
 	u32 id;
 	/** Events of this hart */
@@ -291,6 +292,9 @@ void tsmd_vector(void);
 
 /** Zero all FP registers and fcsr; needs mstatus.FS on */
 void tsmd_zero_fp(void);
+
+/** Zero all vector registers, vcsr and vstart; needs mstatus.VS on */
+void tsmd_zero_v(void);
 
 /** Load all registers from @p regs and mret */
 void __attribute__((noreturn)) tsmd_mret(const struct sbi_trap_regs *regs);

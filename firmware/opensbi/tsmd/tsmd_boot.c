@@ -43,6 +43,16 @@ bool tsmd_boot_init(void)
 	return tsmd.state != TSMD_ABSENT;
 }
 
+static bool has_csrind(struct sbi_scratch *scratch)
+{
+#if OPENSBI_VERSION_MAJOR > 1 || OPENSBI_VERSION_MINOR >= 6
+	return sbi_hart_has_extension(scratch, SBI_HART_EXT_SMCSRIND);
+#else
+	/* OpenSBI v1.5 does not know it and keeps it closed. */
+	return false;
+#endif
+}
+
 /** Note what OpenSBI set up on this hart, before the host changes it */
 static void note_hart(struct tsmd_hart *hart)
 {
@@ -55,6 +65,7 @@ static void note_hart(struct tsmd_hart *hart)
 	hart->has_stateen = sbi_hart_has_extension(scratch,
 						   SBI_HART_EXT_SMSTATEEN);
 	hart->has_aia = sbi_hart_has_extension(scratch, SBI_HART_EXT_SMAIA);
+	hart->has_select = hart->has_aia || has_csrind(scratch);
 	hart->boot.medeleg = csr_read(CSR_MEDELEG);
 	hart->boot.mideleg = csr_read(CSR_MIDELEG);
 	hart->boot.menvcfg = csr_read(CSR_MENVCFG);

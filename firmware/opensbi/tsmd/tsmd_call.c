@@ -103,22 +103,25 @@ static struct sbi_trap_context *ready(struct tsmd_hart *hart,
 	return tsmd_leave(hart);
 }
 
-/** The TSM may have died with a guest's FP registers in the hart. */
-static void scrub_fp(void)
+/** The TSM may have died with a guest's FP and vector registers in the hart. */
+static void scrub_registers(void)
 {
-	unsigned long fs;
+	unsigned long status = csr_read(CSR_MSTATUS);
 
-	if (!misa_extension('D'))
-		return;
-	fs = csr_read_set(CSR_MSTATUS, MSTATUS_FS) & MSTATUS_FS;
-	tsmd_zero_fp();
-	csr_clear(CSR_MSTATUS, MSTATUS_FS);
-	csr_set(CSR_MSTATUS, fs);
+	if (misa_extension('D')) {
+		csr_set(CSR_MSTATUS, MSTATUS_FS);
+		tsmd_zero_fp();
+	}
+	if (misa_extension('V')) {
+		csr_set(CSR_MSTATUS, MSTATUS_VS);
+		tsmd_zero_v();
+	}
+	csr_write(CSR_MSTATUS, status);
 }
 
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart)
 {
-	scrub_fp();
+	scrub_registers();
 	if (!hart->booting) {
 		hart->host.regs.a0 = SBI_ERR_FAILED;
 		hart->host.regs.a1 = 0;

@@ -69,14 +69,17 @@
 	TSMD_CSR(hstateen3,	0x60f,	0)
 
 /*
- * Harts with AIA; the second group with H. What siselect selects belongs to
- * the host's interrupts, which stay the host's.
+ * Harts with AIA or Smcsrind; the second group with H. What siselect selects
+ * belongs to the host's interrupts, which stay the host's.
  */
-#define TSMD_CSRS_AIA(TSMD_CSR)						\
+#define TSMD_CSRS_SELECT(TSMD_CSR)					\
 	TSMD_CSR(siselect,	0x150,	0)
 
+#define TSMD_CSRS_HSELECT(TSMD_CSR)					\
+	TSMD_CSR(vsiselect,	0x250,	0)
+
+/* Harts with AIA and H */
 #define TSMD_CSRS_HAIA(TSMD_CSR)					\
-	TSMD_CSR(vsiselect,	0x250,	0)				\
 	TSMD_CSR(hvien,		0x608,	0)				\
 	TSMD_CSR(hvictl,	0x609,	0)				\
 	TSMD_CSR(hviprio1,	0x646,	0)				\
@@ -105,7 +108,8 @@
 	TSMD_CSRS_HGOVERN(TSMD_CSR)					\
 	TSMD_CSRS_STATEEN(TSMD_CSR)					\
 	TSMD_CSRS_HSTATEEN(TSMD_CSR)					\
-	TSMD_CSRS_AIA(TSMD_CSR)						\
+	TSMD_CSRS_SELECT(TSMD_CSR)					\
+	TSMD_CSRS_HSELECT(TSMD_CSR)					\
 	TSMD_CSRS_HAIA(TSMD_CSR)					\
 	TSMD_CSRS_VSTC(TSMD_CSR)					\
 	TSMD_CSRS_M(TSMD_CSR)

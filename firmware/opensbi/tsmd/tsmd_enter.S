@@ -3,7 +3,8 @@
  *
  * tsmd_mret: leave M-mode with every register taken from a frame. Needed once
  * at boot, when the TSM is entered without a trap to return from.
- * tsmd_zero_fp: what a dead TSM may have left in the FP registers.
+ * tsmd_zero_fp, tsmd_zero_v: what a dead TSM may have left in the FP and
+ * vector registers.
  */
 #include <sbi/riscv_asm.h>
 #include <sbi/riscv_encoding.h>
@@ -66,5 +67,20 @@ tsmd_zero_fp:
 	.irp	n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	fmv.d.x	f\n, zero
 	.endr
+	.option pop
+	ret
+
+	.globl tsmd_zero_v
+	.hidden tsmd_zero_v
+tsmd_zero_v:
+	.option push
+	.option arch, +v
+	vsetvli	t0, zero, e8, m8, ta, ma
+	vmv.v.i	v0, 0
+	vmv.v.i	v8, 0
+	vmv.v.i	v16, 0
+	vmv.v.i	v24, 0
+	csrw	vcsr, zero
+	csrw	vstart, zero
 	.option pop
 	ret

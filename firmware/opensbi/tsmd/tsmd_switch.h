@@ -44,11 +44,14 @@ static inline void save_optional_csrs(struct tsmd_hart *hart)
 			TSMD_CSRS_HSTATEEN(SAVE)
 		}
 	}
-	if (hart->has_aia) {
-		TSMD_CSRS_AIA(SAVE)
+	if (hart->has_select) {
+		TSMD_CSRS_SELECT(SAVE)
 		if (hart->has_h) {
-			TSMD_CSRS_HAIA(SAVE)
+			TSMD_CSRS_HSELECT(SAVE)
 		}
+	}
+	if (hart->has_aia && hart->has_h) {
+		TSMD_CSRS_HAIA(SAVE)
 	}
 }
 
@@ -78,7 +81,7 @@ static inline void save_csrs(struct tsmd_hart *hart)
 			write_hvip_vstip(0);
 	}
 	/* Rare on today's harts, so one test covers both. */
-	if (hart->has_stateen || hart->has_aia)
+	if (hart->has_stateen || hart->has_select)
 		save_optional_csrs(hart);
 	TSMD_CSRS_M(SAVE)
 }
@@ -94,11 +97,14 @@ static inline void restore_optional_csrs(struct tsmd_hart *hart)
 			TSMD_CSRS_HSTATEEN(RESTORE)
 		}
 	}
-	if (hart->has_aia) {
-		TSMD_CSRS_AIA(RESTORE)
+	if (hart->has_select) {
+		TSMD_CSRS_SELECT(RESTORE)
 		if (hart->has_h) {
-			TSMD_CSRS_HAIA(RESTORE)
+			TSMD_CSRS_HSELECT(RESTORE)
 		}
+	}
+	if (hart->has_aia && hart->has_h) {
+		TSMD_CSRS_HAIA(RESTORE)
 	}
 }
 
@@ -110,7 +116,7 @@ static inline void restore_csrs(struct tsmd_hart *hart)
 	 */
 	TSMD_CSRS_M(RESTORE)
 	TSMD_CSRS_S(RESTORE)
-	if (hart->has_stateen || hart->has_aia)
+	if (hart->has_stateen || hart->has_select)
 		restore_optional_csrs(hart);
 	if (hart->has_h) {
 		if (hart->csrs.hvip & MIP_VSTIP)
