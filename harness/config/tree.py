@@ -159,7 +159,7 @@ def _set_value(text: str, layer: str) -> Tree:
         tree = parse_text(text, layer, folder)
     except ConfigError:
         return Tree(Origin(layer), scalar=text, text=text)
-    if tree.mapping is None and tree.items is None and text.lstrip()[0] not in "\"'":
+    if tree.mapping is None and tree.items is None and not text.lstrip().startswith(("'", '"')):
         # A '#' starts a comment in YAML, but a hash in url:...#sha256=....
         return replace(
             tree, text=text, scalar=text if isinstance(tree.scalar, str) else tree.scalar

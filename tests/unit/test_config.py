@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness import resources
@@ -154,6 +154,7 @@ def test_the_loader_takes_any_schema(tmp_path: Path) -> None:
 
 
 @given(st.text())
+@example("\xa0")
 def test_any_text_is_a_configuration_or_a_clear_error(text: str) -> None:
     try:
         load([], [f"host.cmdline={text}"])
