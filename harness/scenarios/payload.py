@@ -16,7 +16,6 @@ from pathlib import Path
 from harness import abi
 from harness.errors import ConfigError
 from harness.machine.layout import Image, parse_image, read_image
-from harness.machine.symbols import ElfSymbols
 
 PAGE = 4096
 SECRET_SIZE = 32
@@ -25,6 +24,9 @@ GUEST_PATH = "/payload/hello.elf"
 _MASK = (1 << 64) - 1
 _WHAT = "the guest (tvm.payload)"
 _MIX = 0x9E3779B97F4A7C15
+_SYMTAB = 2
+_SYMBOL = struct.Struct("<IBBHQQ")
+_HEADER = struct.Struct("<IIQQQQIIQQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def make_payload(path: Path, secret: bytes) -> Payload:
     """
     image = read_image(path, _WHAT)
     blob = path.read_bytes()
-    address = _secret_address(path)
+    address = _secret_address(blob)
     if address is not None:
         offset = _file_offset(image, address)
         blob = blob[:offset] + secret + blob[offset + SECRET_SIZE :]
@@ -69,11 +71,40 @@ def make_payload(path: Path, secret: bytes) -> Payload:
     return Payload(blob, secret, address, image.entry, measured_pages(image))
 
 
-def _secret_address(path: Path) -> int | None:
+def _secret_address(blob: bytes) -> int | None:
+    """Return the address of the symbol `secret`, None where there is none.
+
+    Read here: the machine waits for this file, and loading pyelftools takes longer than the boot
+    can spare. Its part of the work is done while the machine boots.
+    """
     try:
-        return ElfSymbols(path).object("secret").address
-    except ConfigError:
-        return None
+        sections = _sections(blob)
+        table = next(part for part in sections if part.kind == _SYMTAB)
+        names = sections[table.link]
+        for name_at, _, _, section, address, _ in _SYMBOL.iter_unpack(table.content):
+            if section and names.content.startswith(b"secret\0", name_at):
+                return int(address)
+    except (struct.error, StopIteration, IndexError):
+        pass
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    kind: int
+    link: int
+    content: bytes
+
+
+def _sections(blob: bytes) -> list[_Section]:
+    """Return the sections of an ELF64 file (ELF specification, section header table)."""
+    (start,) = struct.unpack_from("<Q", blob, 40)
+    size, count = struct.unpack_from("<HH", blob, 58)
+    found = []
+    for index in range(count):
+        _, kind, _, _, at, length, link, *_ = _HEADER.unpack_from(blob, start + index * size)
+        found.append(_Section(kind, link, blob[at : at + length]))
+    return found
 
 
 def _file_offset(image: Image, address: int) -> int:
