@@ -86,6 +86,7 @@ class InitramfsRecipe(Recipe):
             "busybox": facts.sources.identify("busybox").id,
             "init": facts.sources.part("host", "init"),
             "list": facts.sources.part("host", LIST),
+            "recipe": "2",
         }
 
     def build(self, bench: Bench) -> None:
@@ -94,7 +95,7 @@ class InitramfsRecipe(Recipe):
         places = {
             "INIT": host / "init",
             "BUSYBOX": _busybox(bench.sources.materialise("busybox")),
-            "COVH_KO": bench.needs["covh"] / "covh.ko",
+            "COVH_KO": _without_debug(bench, bench.needs["covh"] / "covh.ko"),
             "TVM": bench.needs["tvm"] / "tvm",
             "PAYLOADS": bench.needs["guests"],
         }
@@ -102,6 +103,14 @@ class InitramfsRecipe(Recipe):
         names = {name: str(place) for name, place in places.items()}
         members = cpio.parse_list(text, names, LIST)
         (bench.out / "initramfs.cpio").write_bytes(cpio.archive(members))
+
+
+def _without_debug(bench: Bench, module: Path) -> Path:
+    """Return a copy without debug information: the kernel would read it at every boot."""
+    stripped = bench.work / module.name
+    tool = f"{bench.config.build.cross_compile}objcopy"
+    bench.run([tool, "--strip-debug", str(module), str(stripped)])
+    return stripped
 
 
 def _busybox(tree: Path) -> Path:
