@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.build.artefacts import Artefacts
 from harness.build.builder import Builder
@@ -22,21 +23,25 @@ from harness.machine.rundir import RunDir
 from harness.resources import cache_dir
 from harness.scenarios.payload import GUEST_PATH, SECRET_SIZE, Payload, make_payload
 from harness.scenarios.runner import Skipped, Step
-from harness.scenarios.smoke_checks import (
-    check_answer,
-    check_domains,
-    check_isolated,
-    check_steps,
-    check_teardown,
-    check_tsm_info,
-)
 from harness.tools import QEMU, VersionCache, parse_version, require, shown
-from harness.trace.record import Recorder
 from harness.trace.ring import Event, lost_events, merge
-from harness.trace.tsm import TsmStats
 from harness.ui import Ui
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from harness.trace.record import Recorder
+    from harness.trace.ring import Event
+    from harness.trace.tsm import TsmStats
+
 _HOLD = "smoke"
+
+
+def _checks() -> ModuleType:
+    """Return what looks at the results; it is loaded while the machine boots."""
+    from harness.scenarios import smoke_checks
+
+    return smoke_checks
 
 
 @dataclass
@@ -154,17 +159,24 @@ def boot(smoke: Smoke) -> str:
         raise Skipped("nothing was built")
     secret = smoke.derived("secret", SECRET_SIZE)
     smoke.payload = make_payload(artefacts.hello_elf, secret)
-    recorder = Recorder(artefacts, smoke.config.machine.harts)
     started = time.monotonic()
     files = {GUEST_PATH: smoke.payload.file}
     machine = smoke.stack.enter_context(powered(smoke.config, artefacts, smoke.run, files))
+    # From here on the machine boots beside whatever is loaded and prepared.
+    from harness.trace.record import Recorder
+
+    recorder = Recorder(artefacts, smoke.config.machine.harts)
     smoke.machine = machine
     smoke.recorder = recorder
     smoke.on_power(machine)
 
-    smoke.host = reach_shell(machine, while_booting=recorder.prepare)
+    def meanwhile() -> None:
+        recorder.prepare()
+        _checks()
+
+    smoke.host = reach_shell(machine, while_booting=meanwhile)
     seconds = smoke.metrics["boot_s"] = time.monotonic() - started
-    return f"{check_domains(smoke.host)}, host shell after {seconds:.2f} s"
+    return f"{_checks().check_domains(smoke.host)}, host shell after {seconds:.2f} s"
 
 
 def tsm(smoke: Smoke) -> str:
@@ -173,9 +185,9 @@ def tsm(smoke: Smoke) -> str:
     memory = smoke.config.memory
     # The pool's last page is plain host memory until it is converted, and nobody uses it yet.
     buffer = memory.pool_base + memory.pool_size - 4096
-    smoke.calls, detail = check_tsm_info(host, buffer, smoke.config.machine.harts)
+    smoke.calls, detail = _checks().check_tsm_info(host, buffer, smoke.config.machine.harts)
     smoke.metrics["null_call_ticks"] = min(call.time for call in smoke.calls)
-    return detail
+    return str(detail)
 
 
 def launch(smoke: Smoke) -> str:
@@ -196,7 +208,7 @@ def launch(smoke: Smoke) -> str:
     smoke.metrics["launch_s"] = time.monotonic() - started
     if guest.first("held") is not None:
         smoke.launched = guest
-    return check_answer(guest, payload, nonce)
+    return str(_checks().check_answer(guest, payload, nonce))
 
 
 def steps(smoke: Smoke) -> str:
@@ -205,14 +217,14 @@ def steps(smoke: Smoke) -> str:
     memory = smoke.config.memory
     tsm_range = range(memory.tsm_base, memory.tsm_base + memory.tsm_size)
     log = smoke.run.file("interrupts.log")
-    return check_steps(smoke.events, log, tsm_range, smoke.calls, smoke.lost)
+    return str(_checks().check_steps(smoke.events, log, tsm_range, smoke.calls, smoke.lost))
 
 
 def isolation(smoke: Smoke) -> str:
     """Read and write TSM and TVM memory from the host kernel: every access must fault."""
     host, guest, payload = smoke.need_host(), smoke.need_launch(), smoke.need_payload()
     assert smoke.artefacts is not None
-    return check_isolated(host, guest, payload, smoke.artefacts.tsm_elf)
+    return str(_checks().check_isolated(host, guest, payload, smoke.artefacts.tsm_elf))
 
 
 def teardown(smoke: Smoke) -> str:
@@ -229,7 +241,7 @@ def relaunch(smoke: Smoke) -> str:
     started = time.monotonic()
     guest = host.run_guest(GUEST_PATH, nonce=nonce, seconds=smoke.config.timeouts.guest_s)
     smoke.metrics["relaunch_s"] = time.monotonic() - started
-    check_answer(guest, payload, nonce)
+    _checks().check_answer(guest, payload, nonce)
     return f"nonce {nonce:016x} answered, {_torn_down(smoke, host, recorder, guest, guest)}"
 
 
@@ -247,7 +259,7 @@ def _torn_down(
 ) -> str:
     assert smoke.before is not None
     after = recorder.stats(host.machine.ram)
-    return check_teardown(host, launched, end, smoke.before, after)
+    return str(_checks().check_teardown(host, launched, end, smoke.before, after))
 
 
 STEPS: tuple[Step[Smoke], ...] = tuple(
