@@ -104,7 +104,9 @@ def test_death_of_the_tsm_frees_every_hart(tmp_path: Path) -> None:
         "firmware/tsm",
         "call/info.c",
         "\tif (args[1] < sizeof(info))\n",
-        "\tif (args[1] == 666) {\n\t\tpages_lock();\n"
+        "\tif (args[1] == 666) {\n\t\tu64 start = arch_time();\n\n\t\tpages_lock();\n"
+        # Half a second: the other hart is inside by then, and waits for the lock.
+        "\t\twhile (arch_time() - start < 5000000)\n\t\t\t;\n"
         "\t\t*(volatile char *)0x80000000UL = 0;\n\t}\n\tif (args[1] < sizeof(info))\n",
         tmp_path,
     )
