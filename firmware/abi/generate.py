@@ -31,7 +31,13 @@ def c_number(value: int) -> str:
 
 
 def c_header(abi: dict[str, Any]) -> str:
-    out = ["/* SPDX-License-Identifier: BSD-2-Clause */", f"/* {NOTE} */", "#ifndef TEECALL_COVE_H", "#define TEECALL_COVE_H", ""]
+    out = [
+        "/* SPDX-License-Identifier: BSD-2-Clause */",
+        f"/* {NOTE} */",
+        "#ifndef TEECALL_COVE_H",
+        "#define TEECALL_COVE_H",
+        "",
+    ]
 
     def define(name: str, value: int) -> None:
         out.append(f"#define {name:<44} {c_number(value)}")
@@ -51,7 +57,10 @@ def c_header(abi: dict[str, Any]) -> str:
     out.append("\n/* Constants */")
     for name, value in abi["constants"].items():
         define(f"COVE_{name}", value)
-    for group, prefix, title in (("events", "TEE_EVENT_", "Kinds of crossing events"), ("page_states", "PAGE_", "Page states")):
+    for group, prefix, title in (
+        ("events", "TEE_EVENT_", "Kinds of crossing events"),
+        ("page_states", "PAGE_", "Page states"),
+    ):
         out.append(f"\n/* {title} */")
         for name, item in abi[group].items():
             out.append(f"/* {item['doc']} */")
@@ -61,7 +70,15 @@ def c_header(abi: dict[str, Any]) -> str:
 
 
 def python_module(abi: dict[str, Any]) -> str:
-    out = [f'"""Numbers of the ABI. {NOTE}"""', "", "from __future__ import annotations", "", "from enum import IntEnum", "", f"ABI_VERSION = {abi['abi_version']}"]
+    out = [
+        f'"""Numbers of the ABI. {NOTE}"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from enum import IntEnum",
+        "",
+        f"ABI_VERSION = {abi['abi_version']}",
+    ]
 
     def enum(name: str, doc: str, members: dict[str, tuple[int, str]]) -> None:
         out.extend(["", "", f"class {name}(IntEnum):", f'    """{doc}"""', ""])
@@ -70,14 +87,24 @@ def python_module(abi: dict[str, Any]) -> str:
 
     docs = lambda group: {k: (v["value"], v["doc"]) for k, v in abi[group].items()}  # noqa: E731
     enum("Error", "SBI and CoVE error codes (a0).", docs("errors"))
-    enum("Eid", "SBI extension ids (a7).", {k: (v["eid"], "") for k, v in abi["extensions"].items()})
+    enum(
+        "Eid", "SBI extension ids (a7).", {k: (v["eid"], "") for k, v in abi["extensions"].items()}
+    )
     for name, item in abi["extensions"].items():
         if item["functions"]:
-            enum(name.capitalize(), f"Functions of {name} (a6).", {f.upper(): (n, "") for f, n in item["functions"].items()})
+            enum(
+                name.capitalize(),
+                f"Functions of {name} (a6).",
+                {f.upper(): (n, "") for f, n in item["functions"].items()},
+            )
     enum("Event", "Kinds of crossing events.", docs("events"))
     enum("PageState", "States of a page of the confidential pool.", docs("page_states"))
     out.extend(["", "", "FUNCTIONS: dict[Eid, type[IntEnum]] = {"])
-    out.extend(f"    Eid.{name}: {name.capitalize()}," for name, item in abi["extensions"].items() if item["functions"])
+    out.extend(
+        f"    Eid.{name}: {name.capitalize()},"
+        for name, item in abi["extensions"].items()
+        if item["functions"]
+    )
     out.extend(["}", ""])
     for name, value in abi["a6"].items():
         out.append(f"A6_{name.upper()} = {number(value)}")
@@ -88,17 +115,32 @@ def python_module(abi: dict[str, Any]) -> str:
 
 
 def tables(abi: dict[str, Any]) -> str:
-    out = ["# ABI tables", "", NOTE, "", "## Errors", "", "| name | value | meaning |", "|---|---|---|"]
+    out = [
+        "# ABI tables",
+        "",
+        NOTE,
+        "",
+        "## Errors",
+        "",
+        "| name | value | meaning |",
+        "|---|---|---|",
+    ]
     for name, item in abi["errors"].items():
-        out.append(f"| {name}{' (private)' if item.get('private') else ''} | {item['value']} | {item['doc']} |")
+        out.append(
+            f"| {name}{' (private)' if item.get('private') else ''} | {item['value']} | {item['doc']} |"
+        )
     for name, item in abi["extensions"].items():
-        out.extend(["", f"## {name}: EID {item['eid']:#010x}{' (private)' if item.get('private') else ''}"])
+        out.extend(
+            ["", f"## {name}: EID {item['eid']:#010x}{' (private)' if item.get('private') else ''}"]
+        )
         if item["functions"]:
             out.extend(["", "| FID | function |", "|---|---|"])
         out.extend(f"| {fid} | {function} |" for function, fid in item["functions"].items())
     for group, title in (("events", "Crossing events"), ("page_states", "Page states")):
         out.extend(["", f"## {title}", "", "| value | name | meaning |", "|---|---|---|"])
-        out.extend(f"| {item['value']} | {name} | {item['doc']} |" for name, item in abi[group].items())
+        out.extend(
+            f"| {item['value']} | {name} | {item['doc']} |" for name, item in abi[group].items()
+        )
     out.extend(["", "## Constants", "", "| name | value |", "|---|---|"])
     out.extend(f"| {name} | {number(value)} |" for name, value in abi["constants"].items())
     return "\n".join([*out, ""])
@@ -112,9 +154,16 @@ def main() -> int:
         HERE / "README.md": tables(abi),
     }
     if "--check" in sys.argv[1:]:
-        stale = [path.name for path, text in files.items() if not path.exists() or path.read_text() != text]
+        stale = [
+            path.name
+            for path, text in files.items()
+            if not path.exists() or path.read_text() != text
+        ]
         if stale:
-            print(f"{', '.join(stale)}: not what cove.yaml says; run python3 firmware/abi/generate.py", file=sys.stderr)
+            print(
+                f"{', '.join(stale)}: not what cove.yaml says; run python3 firmware/abi/generate.py",
+                file=sys.stderr,
+            )
         return 1 if stale else 0
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ RUN_LIMIT_S = 600
 
 @dataclass(frozen=True)
 class SmokeResult:
-    """What one ``teecall smoke`` said: exit status, last screen, report."""
+    """What one run of a scenario said: exit status, last screen, report."""
 
     status: int
     screen: str
@@ -52,6 +52,22 @@ def teecall(*arguments: str, limit_s: float = RUN_LIMIT_S) -> subprocess.Complet
 
 
 Smoke = Callable[..., SmokeResult]
+Scenario = Callable[..., SmokeResult]
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Scenario:
+    """Function that runs ``teecall run NAME`` with further arguments; evidence in tmp_path/run."""
+
+    def run(name: str, *arguments: str) -> SmokeResult:
+        report = tmp_path / f"{name}.json"
+        report.unlink(missing_ok=True)
+        place = ["--run-dir", str(tmp_path / "run")] if "--run-dir" not in arguments else []
+        done = teecall("run", name, "--json", str(report), *place, *arguments)
+        assert report.exists(), f"no report from: {name} {' '.join(arguments)}\n{done.stdout}"
+        return SmokeResult(done.returncode, done.stdout, json.loads(report.read_text()))
+
+    return run
 
 
 @pytest.fixture

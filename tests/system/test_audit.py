@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.scenarios.audit_table import HeaderRow, parse_header
-from tests.system.conftest import ROOT, SmokeResult, teecall
+from tests.system.conftest import ROOT, Scenario, SmokeResult
 
 OVERLAY = ROOT / "firmware" / "opensbi" / "tsmd"
 NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
@@ -51,16 +50,12 @@ Audit = Callable[..., SmokeResult]
 
 
 @pytest.fixture
-def audit(tmp_path: Path) -> Audit:
+def audit(scenario: Scenario) -> Audit:
     """Function that runs ``teecall run audit`` with settings."""
 
     def run(*settings: str) -> SmokeResult:
-        report = tmp_path / "audit.json"
         words = [word for setting in settings for word in ("--set", setting)]
-        place = ["--run-dir", str(tmp_path / "run")]
-        done = teecall("run", "audit", "--json", str(report), *place, *words)
-        assert report.exists(), done.stdout
-        return SmokeResult(done.returncode, done.stdout, json.loads(report.read_text()))
+        return scenario("audit", *words)
 
     return run
 

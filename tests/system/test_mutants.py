@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.system.conftest import ROOT, Smoke
+from tests.system.conftest import ROOT, Scenario
 
 MUTANTS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "mutants.yaml").read_text())
 TREES = {
@@ -36,10 +36,12 @@ def mutate(mutant: dict[str, Any], folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_mutant_is_caught(name: str, smoke: Smoke, tmp_path: Path) -> None:
+def test_mutant_is_caught(name: str, scenario: Scenario, tmp_path: Path) -> None:
     mutant = MUTANTS[name]
     tree = mutate(mutant, tmp_path)
-    result = smoke("--set", f"{mutant['tree']}=path:{tree}")
+    settings = [f"{mutant['tree']}=path:{tree}", *mutant.get("settings", ())]
+    words = [word for setting in settings for word in ("--set", setting)]
+    result = scenario(mutant.get("scenario", "smoke"), *words)
     assert result.status == 1, result.screen
     assert result.failed()[:1] == [mutant["check"]], result.screen
     assert re.search(mutant["says"], result.check(mutant["check"])["detail"]), result.screen
