@@ -99,7 +99,7 @@ def _gprs_in(crossing: Crossing) -> Iterator[Finding]:
             yield Finding(
                 GPR_NAMES[index],
                 f"{crossing.where}: the TSM finds {GPR_NAMES[index]} = {seen[index]:#x}{whose},"
-                f" instead of {wanted:#x} [set_tsm_frame]",
+                f" instead of {wanted:#x} [tsmd_vector.S, set_tsm_frame]",
             )
 
 

@@ -79,8 +79,8 @@ def test_opensbi_that_hangs(smoke: Smoke, tmp_path: Path) -> None:
     tree = edited(
         "firmware/opensbi/tsmd",
         "tsmd_fast.c",
-        "\thart->eid = host->a7;\n",
-        '\twhile (host->a7)\n\t\t__asm__ __volatile__("nop");\n\thart->eid = host->a7;\n',
+        "\ttsmd_switch_to_tsm(hart);\n",
+        '\twhile (host->a7)\n\t\t__asm__ __volatile__("nop");\n\ttsmd_switch_to_tsm(hart);\n',
         tmp_path,
     )
     result = smoke("--set", f"opensbi.overlay=path:{tree}", "--set", "timeouts.command_s=3")

@@ -23,6 +23,7 @@ libsbi-objs-y += tsmd/tsmd_memory.o
 libsbi-objs-y += tsmd/tsmd_pmp.o
 libsbi-objs-y += tsmd/tsmd_ranges.o
 libsbi-objs-y += tsmd/tsmd_record.o
+libsbi-objs-y += tsmd/tsmd_sse.o
 libsbi-objs-y += tsmd/tsmd_switch.o
 libsbi-objs-y += tsmd/tsmd_trap.o
 libsbi-objs-y += tsmd/tsmd_vector.o

@@ -82,10 +82,15 @@ struct tsmd_hart {
 	bool interrupted;
 	/** The hart is the host's: `boot` is valid, the PMP is the driver's */
 	bool seen;
+	u32 index;
+	/** mstatus that the TSM is entered with */
+	unsigned long tsm_mstatus;
 	/** Frame that resumes the host */
 	struct sbi_trap_context host;
-	/** SSE was unmasked when the TSM was entered */
-	bool sse_masked_here;
+	/** SSE is masked here, not by the host */
+	bool sse_held;
+	/** SSE events may wait for the host to be current again */
+	bool sse_waits;
 	/** The TSM has not said READY yet: there is no call to answer */
 	bool booting;
 	/** The hart has the H extension, Sstc, Smstateen, AIA, siselect */
@@ -94,7 +99,8 @@ struct tsmd_hart {
 	bool has_stateen;
 	bool has_aia;
 	bool has_select;
-	u32 index;
+	/** One of those whose CSRs save_optional_csrs() takes */
+	bool has_optional;
 	u32 id;
 	/** Events of this hart */
 	struct tee_ring *ring;
@@ -103,9 +109,8 @@ struct tsmd_hart {
 	/** pmpcfg0 and pmpcfg2 of that image for either side */
 	unsigned long cfg_host[2];
 	unsigned long cfg_tsm[2];
-	/** EID and FID of the call under way, for the event ring */
-	unsigned long eid;
-	unsigned long fid;
+	/** Kind 0, SDID of the TSM, hart id as events have them */
+	unsigned long event_tag;
 	/** What OpenSBI set up before the host could change it */
 	struct {
 		unsigned long medeleg;
@@ -119,7 +124,10 @@ struct tsmd_hart {
 
 _Static_assert(offsetof(struct tsmd_hart, in_tsm) == TSMD_HART_IN_TSM &&
 	       offsetof(struct tsmd_hart, fast) == TSMD_HART_FAST &&
-	       offsetof(struct tsmd_hart, host) == TSMD_HART_HOST,
+	       offsetof(struct tsmd_hart, host) == TSMD_HART_HOST &&
+	       offsetof(struct tsmd_hart, tsm_mstatus) ==
+	       TSMD_HART_TSM_MSTATUS &&
+	       offsetof(struct tsmd_hart, index) == TSMD_HART_INDEX,
 	       "tsmd_vector.S uses these offsets");
 
 extern struct tsmd_domain tsmd;
@@ -147,9 +155,23 @@ static inline struct tsmd_hart *tsmd_this_hart(void)
 /** Set up harts and rings; @return 0 or SBI_E* */
 int tsmd_domain_init(void);
 
-/** Append an event to the ring of the calling hart */
-static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
-			      unsigned long value, unsigned long aux)
+/** kind (0), sdid and hart of struct tee_event, as the one word they are */
+static inline unsigned long tsmd_event_tag(u32 hart, u32 sdid)
+{
+	return (unsigned long)hart << 32 | (unsigned long)sdid << 16;
+}
+
+_Static_assert(offsetof(struct tee_event, kind) % sizeof(unsigned long) == 0 &&
+	       offsetof(struct tee_event, sdid) ==
+	       offsetof(struct tee_event, kind) + 2 &&
+	       offsetof(struct tee_event, hart) ==
+	       offsetof(struct tee_event, kind) + 4,
+	       "tsmd_event_tag() is written over kind, sdid and hart");
+
+/** Append an event with a tag that the caller has at hand */
+static inline void tsmd_event_tagged(struct tsmd_hart *hart, unsigned long tag,
+				     u32 kind, long error, unsigned long value,
+				     unsigned long aux)
 {
 	struct tee_ring *ring = hart->ring;
 	unsigned long head = ring->head;
@@ -157,11 +179,10 @@ static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
 
 	e->time = csr_read(CSR_TIME);
 	e->instret = csr_read(CSR_MINSTRET);
-	e->kind = kind;
-	e->sdid = hart->in_tsm ? tsmd.sdid : 0;
-	e->hart = hart->id;
-	e->eid = hart->eid;
-	e->fid = hart->fid;
+	*(unsigned long *)&e->kind = tag | kind;
+	/* Of the call under way, or of the last one */
+	e->eid = hart->host.regs.a7;
+	e->fid = hart->host.regs.a6;
 	e->error = error;
 	e->value = value;
 	e->aux = aux;
@@ -171,16 +192,25 @@ static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
 	ring->head = head + 1;
 }
 
+/** Append an event to the ring of the calling hart */
+static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
+			      unsigned long value, unsigned long aux)
+{
+	tsmd_event_tagged(hart,
+			  hart->in_tsm ? hart->event_tag :
+					 tsmd_event_tag(hart->id, 0),
+			  kind, error, value, aux);
+}
+
 /** @return 0 if @p a6 names the TSM domain and it can take calls, else an error */
 static inline long tsmd_check_target(unsigned long a6)
 {
-	unsigned long sdid = (a6 >> COVE_A6_SDID_SHIFT) & COVE_A6_SDID_MASK;
-
-	if (a6 >> 32 || sdid != tsmd.sdid)
+	/* The SDID is all above the function: bits 32 and up must be zero. */
+	if (a6 >> COVE_A6_SDID_SHIFT != tsmd.sdid)
 		return SBI_ERR_NOT_SUPPORTED;
-	if (tsmd.state == TSMD_DEAD)
-		return SBI_ERR_FAILED;
-	return tsmd.state == TSMD_READY ? 0 : SBI_ERR_NOT_SUPPORTED;
+	if (likely(tsmd.state == TSMD_READY))
+		return 0;
+	return tsmd.state == TSMD_DEAD ? SBI_ERR_FAILED : SBI_ERR_NOT_SUPPORTED;
 }
 
 /** Mark the TSM dead on all harts and say why on the console */
@@ -265,6 +295,17 @@ struct sbi_trap_context *tsmd_enter(struct tsmd_hart *hart,
 
 /** Restore the host's CSRs and return the frame that resumes it */
 struct sbi_trap_context *tsmd_leave(struct tsmd_hart *hart);
+
+/* tsmd_sse.c */
+
+/** OpenSBI is to handle a trap while the TSM is current: no event now */
+void tsmd_sse_hold(struct tsmd_hart *hart);
+
+/** It has; what came with it waits for the host */
+void tsmd_sse_let_go(struct tsmd_hart *hart);
+
+/** The host is back: what waits for it changes its registers in hart->host */
+void tsmd_sse_deliver(struct tsmd_hart *hart);
 
 /* tsmd_call.c */
 

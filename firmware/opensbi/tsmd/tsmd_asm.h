@@ -8,6 +8,8 @@
 
 #define TSMD_HART_IN_TSM	0
 #define TSMD_HART_FAST		1
-#define TSMD_HART_HOST		8
+#define TSMD_HART_INDEX		4
+#define TSMD_HART_TSM_MSTATUS	8
+#define TSMD_HART_HOST		16
 
 #endif

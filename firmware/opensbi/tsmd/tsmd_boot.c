@@ -66,9 +66,17 @@ static void note_hart(struct tsmd_hart *hart)
 						   SBI_HART_EXT_SMSTATEEN);
 	hart->has_aia = sbi_hart_has_extension(scratch, SBI_HART_EXT_SMAIA);
 	hart->has_select = hart->has_aia || has_csrind(scratch);
+	hart->has_optional = hart->has_stateen || hart->has_select;
 	hart->boot.medeleg = csr_read(CSR_MEDELEG);
 	hart->boot.mideleg = csr_read(CSR_MIDELEG);
 	hart->boot.menvcfg = csr_read(CSR_MENVCFG);
+	/*
+	 * HS-mode with everything else at zero: interrupts off, no FP, no
+	 * vectors, no memory tricks (SUM, MXR, MPRV) left over from the host.
+	 */
+	hart->tsm_mstatus = (csr_read(CSR_MSTATUS) &
+			     (MSTATUS_UXL | MSTATUS_SXL)) |
+			    ((unsigned long)PRV_S << MSTATUS_MPP_SHIFT);
 	hart->seen = true;
 	hart->fast = true;
 }

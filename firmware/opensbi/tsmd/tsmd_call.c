@@ -44,8 +44,6 @@ struct sbi_trap_context *tsmd_teecall(struct tsmd_hart *hart,
 	 */
 	hart->interrupted = hart->interrupted &&
 			    same_call(regs, &hart->host.regs);
-	hart->eid = regs->a7;
-	hart->fid = regs->a6;
 	next = tsmd_enter(hart, regs);
 	tsmd_event(hart, hart->interrupted ? TEE_EVENT_TEERESUME :
 					     TEE_EVENT_TEECALL,

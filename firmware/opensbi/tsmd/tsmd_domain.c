@@ -33,6 +33,8 @@ int tsmd_domain_init(void)
 		if (!scratch)
 			continue;
 		tsmd_harts[i].id = sbi_hartindex_to_hartid(i);
+		tsmd_harts[i].event_tag = tsmd_event_tag(tsmd_harts[i].id,
+							 tsmd.sdid);
 		*(struct tsmd_hart **)sbi_scratch_offset_ptr(scratch,
 			tsmd_hart_offset) = &tsmd_harts[i];
 	}

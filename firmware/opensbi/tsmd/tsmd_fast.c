@@ -16,24 +16,29 @@ const struct sbi_trap_regs *tsmd_fast_ret(long error, unsigned long value,
 					  unsigned long flags,
 					  struct tsmd_hart *hart);
 
-/** The host's registers are in hart->host; @return those to go on with */
+static const struct sbi_trap_regs *refuse(struct sbi_trap_regs *host, long rc)
+{
+	host->a0 = rc;
+	host->a1 = 0;
+	host->mepc += ECALL_SIZE;
+	return host;
+}
+
+/**
+ * The host's registers are in hart->host; @return NULL to go on with the TSM,
+ * else the registers of the host
+ */
 const struct sbi_trap_regs *tsmd_fast_teecall(struct tsmd_hart *hart)
 {
 	struct sbi_trap_regs *host = &hart->host.regs;
 	long rc = tsmd_check_target(host->a6);
 
-	if (rc) {
-		host->a0 = rc;
-		host->a1 = 0;
-		host->mepc += ECALL_SIZE;
-		return host;
-	}
-
-	hart->eid = host->a7;
-	hart->fid = host->a6;
+	if (unlikely(rc))
+		return refuse(host, rc);
 	tsmd_switch_to_tsm(hart);
-	tsmd_event(hart, TEE_EVENT_TEECALL, 0, 0, host->mepc);
-	return &hart->tsm.regs;
+	tsmd_event_tagged(hart, hart->event_tag, TEE_EVENT_TEECALL, 0, 0,
+			  host->mepc);
+	return NULL;
 }
 
 /** RET of the TSM; @return the host's registers */
@@ -44,17 +49,18 @@ const struct sbi_trap_regs *tsmd_fast_ret(long error, unsigned long value,
 					  struct tsmd_hart *hart)
 {
 	struct sbi_trap_regs *host = &hart->host.regs;
-	bool cause = flags & COVE_RET_CAUSE_VALID;
+	unsigned long cause = 0;
 
 	host->a0 = error;
 	host->a1 = value;
 	host->mepc += ECALL_SIZE;
-	tsmd_event(hart, TEE_EVENT_TEERET, error, value, cause ? scause : 0);
-	if (cause) {
+	if (flags & COVE_RET_CAUSE_VALID) {
 		/* The switch writes the host's CSRs from here. */
-		hart->csrs.scause = scause;
+		hart->csrs.scause = cause = scause;
 		hart->csrs.stval = stval;
 	}
+	tsmd_event_tagged(hart, hart->event_tag, TEE_EVENT_TEERET, error,
+			  value, cause);
 	tsmd_switch_to_host(hart);
 	return host;
 }

@@ -27,10 +27,30 @@ static inline void copy_regs(struct sbi_trap_regs *to,
 	}
 }
 
+static void set_tsm_frame(struct tsmd_hart *hart,
+			  const struct sbi_trap_regs *regs)
+{
+	struct sbi_trap_regs *tsm = &hart->tsm.regs;
+
+	tsm->a0 = regs->a0;
+	tsm->a1 = regs->a1;
+	tsm->a2 = regs->a2;
+	tsm->a3 = regs->a3;
+	tsm->a4 = regs->a4;
+	tsm->a5 = regs->a5;
+	tsm->a6 = regs->a6;
+	tsm->a7 = regs->a7;
+	tsm->t0 = hart->interrupted ? COVE_TEECALL_RESUME : 0;
+	tsm->tp = hart->index;
+	tsm->mepc = tsmd.entry;
+	tsm->mstatus = hart->tsm_mstatus;
+}
+
 struct sbi_trap_context *tsmd_enter(struct tsmd_hart *hart,
 				    const struct sbi_trap_regs *regs)
 {
 	copy_regs(&hart->host.regs, regs);
+	set_tsm_frame(hart, regs);
 	tsmd_switch_to_tsm(hart);
 	return &hart->tsm;
 }

@@ -10,29 +10,6 @@
 
 #include "tsmd.h"
 
-/* Absent from OpenSBI v1.5, where nothing needs to be masked. */
-int __attribute__((weak)) sbi_sse_hart_mask(void);
-int __attribute__((weak)) sbi_sse_hart_unmask(void);
-void __attribute__((weak)) sbi_sse_process_pending_events(struct sbi_trap_regs *regs);
-
-/**
- * An SSE event taken while the TSM is current would run the host's handler
- * with the TSM's view of memory.
- */
-static inline void mask_sse(struct tsmd_hart *hart)
-{
-	hart->sse_masked_here = sbi_sse_hart_mask && !sbi_sse_hart_mask();
-}
-
-static inline void unmask_sse(struct tsmd_hart *hart)
-{
-	if (!hart->sse_masked_here)
-		return;
-	sbi_sse_hart_unmask();
-	/* Events that arrived meanwhile enter the host's handler now. */
-	sbi_sse_process_pending_events(&hart->host.regs);
-}
-
 #define SAVE(name, number, value)	\
 	hart->csrs.name = csr_swap(number, value);
 
@@ -77,11 +54,11 @@ static inline void save_csrs(struct tsmd_hart *hart)
 		}
 		TSMD_CSRS_H(SAVE)
 		TSMD_CSRS_HGOVERN(SAVE)
-		if (hart->csrs.hvip & MIP_VSTIP)
+		if (unlikely(hart->csrs.hvip & MIP_VSTIP))
 			write_hvip_vstip(0);
 	}
-	/* Rare on today's harts, so one test covers both. */
-	if (hart->has_stateen || hart->has_select)
+	/* Rare on today's harts, so one test covers all of them. */
+	if (unlikely(hart->has_optional))
 		save_optional_csrs(hart);
 	TSMD_CSRS_M(SAVE)
 }
@@ -116,10 +93,10 @@ static inline void restore_csrs(struct tsmd_hart *hart)
 	 */
 	TSMD_CSRS_M(RESTORE)
 	TSMD_CSRS_S(RESTORE)
-	if (hart->has_stateen || hart->has_select)
+	if (unlikely(hart->has_optional))
 		restore_optional_csrs(hart);
 	if (hart->has_h) {
-		if (hart->csrs.hvip & MIP_VSTIP)
+		if (unlikely(hart->csrs.hvip & MIP_VSTIP))
 			write_hvip_vstip(hart->csrs.hvip);
 		TSMD_CSRS_HGOVERN(RESTORE)
 		TSMD_CSRS_H(RESTORE)
@@ -127,30 +104,6 @@ static inline void restore_csrs(struct tsmd_hart *hart)
 			TSMD_CSRS_VSTC(RESTORE)
 		}
 	}
-}
-
-static inline void set_tsm_frame(struct tsmd_hart *hart,
-			  const struct sbi_trap_regs *regs)
-{
-	struct sbi_trap_regs *tsm = &hart->tsm.regs;
-
-	tsm->a0 = regs->a0;
-	tsm->a1 = regs->a1;
-	tsm->a2 = regs->a2;
-	tsm->a3 = regs->a3;
-	tsm->a4 = regs->a4;
-	tsm->a5 = regs->a5;
-	tsm->a6 = regs->a6;
-	tsm->a7 = regs->a7;
-	tsm->t0 = hart->interrupted ? COVE_TEECALL_RESUME : 0;
-	tsm->tp = hart->index;
-	tsm->mepc = tsmd.entry;
-	/*
-	 * HS-mode with everything else at zero: interrupts off, no FP, no
-	 * vectors, no memory tricks (SUM, MXR, MPRV) left over from the host.
-	 */
-	tsm->mstatus = (regs->mstatus & (MSTATUS_UXL | MSTATUS_SXL)) |
-		       ((unsigned long)PRV_S << MSTATUS_MPP_SHIFT);
 }
 
 /** Give this hart the permissions @p cfg: its cfg_host or its cfg_tsm */
@@ -173,8 +126,6 @@ static inline void tsmd_pmp_select(const struct tsmd_hart *hart,
 /** Take the host off the hart; its registers are in hart->host already */
 static inline void tsmd_switch_to_tsm(struct tsmd_hart *hart)
 {
-	set_tsm_frame(hart, &hart->host.regs);
-	mask_sse(hart);
 	save_csrs(hart);
 	hart->in_tsm = true;
 	hart->fast = false;
@@ -189,7 +140,8 @@ static inline void tsmd_switch_to_host(struct tsmd_hart *hart)
 	hart->in_tsm = false;
 	hart->fast = !hart->interrupted;
 	tsmd_pmp_select(hart, hart->cfg_host);
-	unmask_sse(hart);
+	if (unlikely(hart->sse_waits))
+		tsmd_sse_deliver(hart);
 }
 
 #endif

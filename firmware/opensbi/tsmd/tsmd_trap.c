@@ -19,9 +19,12 @@ static bool from_hs_mode(const struct sbi_trap_context *tcntx)
 	       ((unsigned long)PRV_S << MSTATUS_MPP_SHIFT);
 }
 
-/** A trap while the TSM, or a guest of it, has the hart */
-static struct sbi_trap_context *tsm_trap(struct tsmd_hart *hart,
-					 struct sbi_trap_context *tcntx)
+/**
+ * A trap while the TSM, or a guest of it, has the hart. Out of line, so that
+ * the host's own traps do not pay for its frame.
+ */
+static struct sbi_trap_context *__attribute__((noinline))
+tsm_trap(struct tsmd_hart *hart, struct sbi_trap_context *tcntx)
 {
 	unsigned long cause = tcntx->trap.cause;
 	struct sbi_trap_context *next;
@@ -36,7 +39,9 @@ static struct sbi_trap_context *tsm_trap(struct tsmd_hart *hart,
 	 * either side; traps of a guest or of U-mode go where OpenSBI sends
 	 * them, with the CSRs of whoever is current.
 	 */
+	tsmd_sse_hold(hart);
 	next = __real_sbi_trap_handler(tcntx);
+	tsmd_sse_let_go(hart);
 
 	/* The TSM died on another hart: this one must not go back into it. */
 	if (hart->in_tsm && tsmd.state == TSMD_DEAD)

@@ -16,6 +16,7 @@
 
 #define HOST(reg)	(TSMD_HART_HOST + SBI_TRAP_REGS_OFFSET(reg))
 #define SAVE(reg)	REG_S reg, HOST(reg)(t0)
+#define LOAD(reg)	REG_L reg, HOST(reg)(s0)
 
 	/* t0 = struct tsmd_hart of this hart; tp is its scratch space. */
 .macro	find_hart
@@ -91,7 +92,34 @@ teecall:
 	REG_S	t1, HOST(mstatus)(t0)
 	mv	sp, tp
 	mv	a0, t0
+	mv	s0, t0
 	call	tsmd_fast_teecall
+	bnez	a0, refused
+
+	/*
+	 * Into the TSM with the host's arguments, its hart index, and nothing
+	 * else. The switch has made its entry stvec.
+	 */
+	csrr	t0, CSR_STVEC
+	csrw	CSR_MEPC, t0
+	REG_L	t0, TSMD_HART_TSM_MSTATUS(s0)
+	csrw	CSR_MSTATUS, t0
+	lw	tp, TSMD_HART_INDEX(s0)
+	LOAD(a0)
+	LOAD(a1)
+	LOAD(a2)
+	LOAD(a3)
+	LOAD(a4)
+	LOAD(a5)
+	LOAD(a6)
+	LOAD(a7)
+	.irp	reg, ra, sp, gp, t0, t1, t2, t3, t4, t5, t6, \
+		s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11
+	li	\reg, 0
+	.endr
+	mret
+
+refused:
 	j	tsmd_mret
 
 teecall_slow:
@@ -102,12 +130,16 @@ tsm_call:
 	li	t0, COVE_TSMD_RET
 	bne	a6, t0, other
 	find_hart
-	lbu	t0, TSMD_HART_IN_TSM(t0)
-	beqz	t0, other
+	/* a6 is known, so it can be borrowed. */
+	lbu	a6, TSMD_HART_IN_TSM(t0)
+	beqz	a6, ret_of_nobody
 	/* RET of the TSM: only a0-a4 matter any more. */
-	find_hart
 	csrw	CSR_MSCRATCH, tp
 	mv	sp, tp
 	mv	a5, t0
 	call	tsmd_fast_ret
 	j	tsmd_mret
+
+ret_of_nobody:
+	li	a6, COVE_TSMD_RET
+	j	other

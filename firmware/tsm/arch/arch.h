@@ -11,16 +11,25 @@
 
 #ifdef TSM_WORKSTATION
 void *phys_to_virt(u64 pa);
+
+/** Index of this hart, 0 to hart_count - 1 */
+unsigned int arch_hart(void);
 #else
 /** The TSM runs with satp = 0: physical addresses are pointers. */
 static inline void *phys_to_virt(u64 pa)
 {
 	return (void *)pa;
 }
-#endif
 
-/** Index of this hart, 0 to hart_count - 1 */
-unsigned int arch_hart(void);
+/** M-mode passes the index in tp, and the TSM leaves it there. */
+static inline unsigned int arch_hart(void)
+{
+	unsigned long hart;
+
+	__asm__ volatile("mv %0, tp" : "=r"(hart));
+	return hart;
+}
+#endif
 
 u64 arch_time(void);
 u64 arch_instret(void);

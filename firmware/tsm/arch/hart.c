@@ -9,14 +9,6 @@ extern const char tsm_call_entry[];
 
 void tsm_trap_panic(u64 scause, u64 sepc, u64 stval) __attribute__((noreturn));
 
-unsigned int arch_hart(void)
-{
-	unsigned int hart;
-
-	__asm__ volatile("mv %0, tp" : "=r"(hart));
-	return hart;
-}
-
 u64 arch_time(void)
 {
 	return csr_read(CSR_TIME);
@@ -74,15 +66,18 @@ u64 tsmd_harts_running(void)
 	return answer.error ? ~0UL : answer.value;
 }
 
-/* The calls that M-mode does not come back from. */
-static void __attribute__((noreturn)) tsmd_leave(u64 function,
-						 const u64 args[5])
+/*
+ * The calls that M-mode does not come back from. Inline, so that arguments
+ * come straight into their registers: every TEECALL ends here.
+ */
+static inline void __attribute__((noreturn, always_inline))
+tsmd_leave(u64 function, u64 arg0, u64 arg1, u64 arg2, u64 arg3, u64 arg4)
 {
-	register u64 a0 __asm__("a0") = args[0];
-	register u64 a1 __asm__("a1") = args[1];
-	register u64 a2 __asm__("a2") = args[2];
-	register u64 a3 __asm__("a3") = args[3];
-	register u64 a4 __asm__("a4") = args[4];
+	register u64 a0 __asm__("a0") = arg0;
+	register u64 a1 __asm__("a1") = arg1;
+	register u64 a2 __asm__("a2") = arg2;
+	register u64 a3 __asm__("a3") = arg3;
+	register u64 a4 __asm__("a4") = arg4;
 	register u64 a6 __asm__("a6") = function;
 	register u64 a7 __asm__("a7") = COVE_EID_TSMD;
 
@@ -95,36 +90,24 @@ static void __attribute__((noreturn)) tsmd_leave(u64 function,
 
 void tsmd_ready(u64 version)
 {
-	const u64 args[5] = { (u64)tsm_call_entry, version };
-
-	tsmd_leave(COVE_TSMD_READY, args);
+	tsmd_leave(COVE_TSMD_READY, (u64)tsm_call_entry, version, 0, 0, 0);
 }
 
 void tsmd_panic(const char *text, size_t length)
 {
-	const u64 args[5] = { (u64)text, length };
-
-	tsmd_leave(COVE_TSMD_PANIC, args);
+	tsmd_leave(COVE_TSMD_PANIC, (u64)text, length, 0, 0, 0);
 }
 
 void tsmd_ret(const struct answer *answer)
 {
-	const u64 args[5] = {
-		(u64)answer->error,
-		answer->value,
-		answer->scause,
-		answer->stval,
-		answer->cause_valid ? COVE_RET_CAUSE_VALID : 0,
-	};
-
-	tsmd_leave(COVE_TSMD_RET, args);
+	tsmd_leave(COVE_TSMD_RET, (u64)answer->error, answer->value,
+		   answer->scause, answer->stval,
+		   answer->cause_valid ? COVE_RET_CAUSE_VALID : 0);
 }
 
 void tsmd_ret_interrupted(void)
 {
-	const u64 args[5] = { 0 };
-
-	tsmd_leave(COVE_TSMD_RET_INTERRUPTED, args);
+	tsmd_leave(COVE_TSMD_RET_INTERRUPTED, 0, 0, 0, 0, 0);
 }
 
 void tsm_trap_panic(u64 scause, u64 sepc, u64 stval)

@@ -115,6 +115,9 @@ void long_init(void);
 struct answer long_start(const struct long_kind *kind,
 			 const struct teecall *call);
 
+/** A call is open on this hart; nearly always none is */
+bool long_is_open(void);
+
 /** Go on with the open call of this hart; false if it is another one */
 bool long_resume(const struct teecall *call, struct answer *answer);
 

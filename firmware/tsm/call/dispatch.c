@@ -3,6 +3,8 @@
 #include "call/call.h"
 #include "run/run.h"
 
+void tsm_teecall(const struct teecall *call) __attribute__((noreturn));
+
 /* Short calls have a handler, long ones a kind, all others neither. */
 struct function {
 	call_handler handler;
@@ -38,18 +40,11 @@ static u64 function_number(const struct teecall *call)
 	       ~((u64)COVE_A6_SDID_MASK << COVE_A6_SDID_SHIFT);
 }
 
-struct answer call_dispatch(const struct teecall *call)
+static inline struct answer new_call(const struct teecall *call)
 {
 	u64 number = function_number(call);
 	const struct function *function;
-	struct answer answer;
 
-	fence_see(arch_hart());
-	if (long_resume(call, &answer))
-		return answer;
-	/* The host wants something else: the open call never happened. */
-	if (!long_drop())
-		return (struct answer){ .interrupted = true };
 	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	function = &covh[number];
@@ -58,4 +53,41 @@ struct answer call_dispatch(const struct teecall *call)
 	if (function->handler)
 		return function->handler(call->args);
 	return answer_error(COVE_ERR_NOT_SUPPORTED);
+}
+
+/* Out of line, so that calls which find none open do not pay for it. */
+static struct answer __attribute__((noinline))
+with_open_call(const struct teecall *call)
+{
+	struct answer answer;
+
+	if (long_resume(call, &answer))
+		return answer;
+	/* The host wants something else: the open call never happened. */
+	if (!long_drop())
+		return (struct answer){ .interrupted = true };
+	return new_call(call);
+}
+
+static inline struct answer dispatch(const struct teecall *call)
+{
+	fence_see(arch_hart());
+	if (long_is_open())
+		return with_open_call(call);
+	return new_call(call);
+}
+
+struct answer call_dispatch(const struct teecall *call)
+{
+	return dispatch(call);
+}
+
+/* Where entry.S goes on in C at every call. */
+void tsm_teecall(const struct teecall *call)
+{
+	struct answer answer = dispatch(call);
+
+	if (answer.interrupted)
+		tsmd_ret_interrupted();
+	tsmd_ret(&answer);
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Where entry.S goes on in C. */
+/* Where entry.S goes on in C once, at boot. */
 #include "call/call.h"
 #include "trace/trace.h"
 
 void tsm_boot(const struct tsm_boot_info *info) __attribute__((noreturn));
-void tsm_teecall(const struct teecall *call) __attribute__((noreturn));
 
 _Static_assert(sizeof(struct teecall) == 72, "entry.S builds this frame");
 _Static_assert(COVE_MAX_HARTS == 8, "entry.S has this many stacks");
@@ -40,13 +39,4 @@ void tsm_boot(const struct tsm_boot_info *info)
 		  info->version, info->sdid, info->hart_count,
 		  (u64)info->pool.base, (u64)info->pool.size);
 	tsmd_ready(TEECALL_ABI_VERSION);
-}
-
-void tsm_teecall(const struct teecall *call)
-{
-	struct answer answer = call_dispatch(call);
-
-	if (answer.interrupted)
-		tsmd_ret_interrupted();
-	tsmd_ret(&answer);
 }

@@ -31,6 +31,11 @@ static struct long_call *current(void)
 	return &open_call[arch_hart()];
 }
 
+bool long_is_open(void)
+{
+	return current()->kind;
+}
+
 /* One step; true when it was the last one. */
 static bool step(struct long_call *call)
 {

@@ -81,15 +81,19 @@ static void settle_if_possible(void)
 		settle();
 }
 
-void fence_see(unsigned int hart)
+static void __attribute__((noinline)) see_first_time(unsigned int hart)
 {
-	/* Only this hart sets its own mark, so it may look without the lock. */
-	if (fence.seen[hart])
-		return;
 	pages_lock();
 	fence.seen[hart] = true;
 	fence.hart[hart] = fence.current;
 	pages_unlock();
+}
+
+void fence_see(unsigned int hart)
+{
+	/* Only this hart sets its own mark, so it may look without the lock. */
+	if (!fence.seen[hart])
+		see_first_time(hart);
 }
 
 s64 fence_start(void)
