@@ -30,7 +30,17 @@ begin:
 1:	sd	zero, 0(t0)
 	addi	t0, t0, 8
 	bltu	t0, t1, 1b
+	/* a0 is this hart's id still. */
 	j	bench_main
+
+	/* A further hart: a1 is where it says that it is about to wait. */
+	.globl	park_entry
+park_entry:
+	csrw	sie, zero
+	li	t0, 1
+	sd	t0, 0(a1)
+1:	wfi
+	j	1b
 
 	.balign	4
 trap:

@@ -16,8 +16,9 @@ from harness.cli._options import Options, config_options
 from harness.errors import BuildError, MachineError
 
 if TYPE_CHECKING:
+    from harness.bench.samples import ContextCost
     from harness.bench.smoke import SmokeTimes
-    from harness.bench.switch import ContextCost, SwitchBench, SwitchCost
+    from harness.bench.switch import SwitchBench
     from harness.config.schema import Config
 
 
@@ -37,9 +38,10 @@ def command() -> None:
     help="Write the times to FILE too.",
 )
 def smoke(options: Options, runs: int, json_file: Path | None) -> int:
-    """Time `teecall smoke` against the bare QEMU boot to power-off of the same images.
+    """Time the smoke against a bare boot of QEMU.
 
-    Both run in turns; the line at the end has the medians and their ratio.
+    The bare boot is that of QEMU to power-off, with the same images. Both run in turns; the line
+    at the end has the medians and their ratio.
     """
     from harness.bench.smoke import measure
 
@@ -76,27 +78,33 @@ def _table(times: SmokeTimes) -> list[str]:
     help="Write the numbers to FILE too.",
 )
 def switch(options: Options, json_file: Path | None) -> int:
-    """Count the instructions of a domain switch, on one hart under QEMU's -icount.
+    """Count instructions of a domain switch under -icount.
 
     A bare payload runs in the host kernel's place and calls the TSM with a function that it does
-    not have; the round trip is from the host's ECALL to its next instruction. The same build
-    gives the same numbers, so a change of one instruction shows. Measured with and without
-    vectors and AIA, for each number of confidential ranges, and beside OpenSBI's own switch
-    between domains.
+    not have; the round trip is from the host's ECALL to its next instruction. A TSM that answers
+    at once tells M-mode's part from the TSM's. The payload also runs a TVM: into it, out of it,
+    and the way of a tick to the host. The same build gives the same numbers, so a change of one
+    instruction shows. Measured with and without vectors, AIA and H (which the TSM needs: without
+    H only M-mode is measured), for each number of confidential ranges, with 1 to 8 harts, and
+    beside OpenSBI's own switch between domains.
     """
-    from harness.bench.switch import SwitchBench, variants
+    from harness.bench.switch import HARTS, SwitchBench, variants
+    from harness.bench.table import switch_table
     from harness.machine.rundir import new_run
 
     machines = variants(options.load().value)
     with options.ui() as ui:
         bench = SwitchBench(new_run(), ui, offline=options.offline)
         costs = [bench.switch(name, config) for name, config in machines.items()]
-        context, why = _context(bench, next(iter(machines.values())))
-    for line in (*_switch_table(costs), *_context_table(context, why)):
+        own = next(iter(machines.values()))
+        harts = {count: bench.harts(own, count) for count in HARTS}
+        context, why = _context(bench, own)
+    for line in switch_table(costs, harts, context, why):
         click.echo(line)
     if json_file is not None:
         found = {
             "switch": [cost.as_json() for cost in costs],
+            "harts": {count: asdict(cost) for count, cost in harts.items()},
             "sbi_domain_context": asdict(context) if context else None,
         }
         json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -109,38 +117,3 @@ def _context(bench: SwitchBench, config: Config) -> tuple[ContextCost | None, st
         return bench.context(config), ""
     except (BuildError, MachineError) as error:
         return None, error.message
-
-
-def _context_table(context: ContextCost | None, why: str) -> list[str]:
-    if context is None:
-        return ["", f"OpenSBI's own sbi_domain_context_enter/exit: not measured, {why}"]
-    return [
-        "",
-        f"OpenSBI {context.opensbi} without the TSM-driver, same machine",
-        f"  plain SBI call (base.get_spec_version)   {context.plain:>6}",
-        f"  sbi_domain_context_enter and _exit       {context.round_trip:>6}",
-    ]
-
-
-def _switch_table(costs: list[SwitchCost]) -> list[str]:
-    lines = ["instructions from the host's ECALL to its next instruction, two equal rounds each"]
-    for cost in costs:
-        split = cost.split
-        lines += [
-            "",
-            f"machine {cost.machine}",
-            f"  plain SBI call (base.get_spec_version)   {cost.plain:>6}",
-            f"  null TEECALL                             {cost.null:>6}",
-            f"    M-mode in, to its TEECALL event        {split.enter:>6}",
-            f"    TSM, and M-mode up to its TEERET event {split.inside:>6}",
-            f"    M-mode out, from its TEERET event      {split.leave:>6}",
-            f"  more by each confidential range          {cost.null_per_range:>6g}",
-            f"  convert_pages of one page, by ranges that exist: {_row(cost.convert_by_ranges)}",
-            f"    more by each range                     {cost.convert_per_range:>6g}",
-            f"  reclaim_pages of it, by ranges that stay: {_row(cost.reclaim_by_ranges)}",
-        ]
-    return lines
-
-
-def _row(costs: tuple[int, ...]) -> str:
-    return " ".join(str(cost) for cost in costs)
