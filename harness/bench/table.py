@@ -28,16 +28,8 @@ def switch_table(
     own_plain, own_trip = (context.plain, context.round_trip) if context else (None, None)
     rows = [
         ["", *(each.machine for each in costs), "no driver"],
-        _row(
-            "plain SBI call",
-            [each.mmode.plain for each in costs],
-            context.plain if context else None,
-        ),
-        _row(
-            "domain round trip",
-            [_null(each) for each in costs],
-            context.round_trip if context else None,
-        ),
+        _row("plain SBI call", [each.mmode.plain for each in costs], own_plain),
+        _row("domain round trip", [_null(each) for each in costs], own_trip),
         _row("  M-mode in", [each.mmode.enter for each in costs]),
         _row("  TSM", [each.tsm_alone for each in costs]),
         _row("  M-mode out", [each.mmode.leave for each in costs]),
