@@ -4,11 +4,13 @@
 #include "sse.h"
 
 	.text
-	/* a7 = where to write down what was interrupted; a6, a7 are free. */
+	/* a7 = where to write down sepc and instret; a6, a7 are free. */
 	.globl	sse_entry
 sse_entry:
 	csrr	a6, sepc
 	sd	a6, 0(a7)
+	csrr	a6, instret
+	sd	a6, 8(a7)
 	li	a6, SSE_COMPLETE
 	li	a7, EID_SSE
 	ecall
