@@ -18,6 +18,7 @@
 #include <sbi/riscv_encoding.h>
 #include <sbi/riscv_locks.h>
 #include <sbi/sbi_console.h>
+#include <sbi/sbi_csr_detect.h>
 #include <sbi/sbi_domain.h>
 #include <sbi/sbi_ecall.h>
 #include <sbi/sbi_ecall_interface.h>
@@ -88,12 +89,13 @@ struct tsmd_hart {
 	bool sse_masked_here;
 	/** The TSM has not said READY yet: there is no call to answer */
 	bool booting;
-	/** The hart has the H extension, Sstc, Smstateen, AIA, siselect */
+	/** The hart has the H extension, Sstc, Smstateen, AIA, siselect, CTR */
 	bool has_h;
 	bool has_sstc;
 	bool has_stateen;
 	bool has_aia;
 	bool has_select;
+	bool has_ctr;
 	u32 index;
 	u32 id;
 	/** Events of this hart */
