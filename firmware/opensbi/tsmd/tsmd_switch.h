@@ -10,7 +10,7 @@
 
 #include "tsmd.h"
 
-/* Absent from OpenSBI v1.5, where nothing needs to be masked. */
+/* Absent from OpenSBI v1.5, where tsmd_guard.c lets no event be registered. */
 int __attribute__((weak)) sbi_sse_hart_mask(void);
 int __attribute__((weak)) sbi_sse_hart_unmask(void);
 void __attribute__((weak)) sbi_sse_process_pending_events(struct sbi_trap_regs *regs);
