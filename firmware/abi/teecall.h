@@ -66,6 +66,9 @@ struct tee_range {
 	tee_u64 size;
 };
 
+/** All harts have Smstateen, and M-mode lets HS-mode write hstateen0 */
+#define TEE_FEATURE_STATEEN	(1ULL << 0)
+
 /**
  * Written by M-mode into the last page of the TSM's region, read by the TSM.
  * Its address is in a1 at the boot entry and never changes.
@@ -97,6 +100,8 @@ struct tsm_boot_info {
 	tee_u64 nacl[COVE_MAX_HARTS];
 	/** Per-boot randomness for the attestation keys, from the device tree */
 	tee_u8 seed[32];
+	/** TEE_FEATURE_*: what S-mode cannot find out without a trap */
+	tee_u64 features;
 };
 
 #define TSM_LOG_SIZE 16384

@@ -60,6 +60,11 @@
 #define CSR_SEPC	0x141
 #define CSR_SCAUSE	0x142
 #define CSR_STVAL	0x143
+#define CSR_SCTRCTL	0x14e
+#define CSR_SCTRSTATUS	0x14f
+#define CSR_SISELECT	0x150
+#define CSR_SIREG	0x151
+#define CSR_SCTRDEPTH	0x15f
 #define CSR_SATP	0x180
 #define CSR_VSATP	0x280
 #define CSR_HSTATUS	0x600
@@ -69,6 +74,10 @@
 #define SSTATUS_SPP	(1UL << 8)
 #define SSTATUS_VS	(3UL << 9)
 #define SSTATUS_FS	(3UL << 13)
+#define CTR_RECORD_S	2
+#define CTR_DEPTH_256	4
+/* siselect of the newest record; sireg is its source */
+#define CTR_SELECT	0x200
 #define HSTATUS_SPV	(1UL << 7)
 #define HSTATUS_SPVP	(1UL << 8)
 #define SATP_SV39	(8UL << 60)
@@ -112,7 +121,9 @@ struct snapshot {
 	u64 henvcfg_mask;
 	/* Twice the programmable counter of the host, some time between */
 	u64 counter[2];
-	u64 reserved[2];
+	/* Control transfer records that are not zero */
+	u64 records;
+	u64 reserved;
 	struct vector_state vector;
 	/* By index in the plan */
 	u64 csr[AUDIT_MAX_CSRS];
@@ -154,6 +165,12 @@ void fill_fp_vector(u64 have, u64 seed);
 
 /** Read a counter twice, 0 for none, with some time between */
 void sample_counter(u64 number, u64 samples[2]);
+
+/** Count the control transfer records that hold something, 0 without Smctr */
+u64 count_records(const u8 *probe);
+
+/** Make control transfer records; they stop when sctrctl is written again */
+void make_records(const u8 *probe);
 
 /** Fill 512 entries with an identity map of gigapages; @p bits: of each PTE */
 void identity_map(u64 *table, u64 bits);

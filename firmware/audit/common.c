@@ -102,6 +102,50 @@ void sample_counter(u64 number, u64 samples[2])
 	samples[1] = csr_read_number(number).value;
 }
 
+static u64 swap_number(u64 number, u64 value)
+{
+	u64 old = csr_read_number(number).value;
+
+	csr_write_number(number, value);
+	return old;
+}
+
+u64 count_records(const u8 *probe)
+{
+	u64 control, status, depth, select, i, count = 0;
+
+	if (!probe[CSR_SCTRDEPTH])
+		return 0;
+	/* None is made while they are counted, and all 256 are in sight. */
+	control = swap_number(CSR_SCTRCTL, 0);
+	status = csr_read_number(CSR_SCTRSTATUS).value;
+	depth = swap_number(CSR_SCTRDEPTH, CTR_DEPTH_256);
+	select = swap_number(CSR_SISELECT, 0);
+	for (i = 0; i < 256; i++) {
+		csr_write_number(CSR_SISELECT, CTR_SELECT + i);
+		count += csr_read_number(CSR_SIREG).value != 0;
+	}
+	csr_write_number(CSR_SISELECT, select);
+	csr_write_number(CSR_SCTRDEPTH, depth);
+	csr_write_number(CSR_SCTRSTATUS, status);
+	csr_write_number(CSR_SCTRCTL, control);
+	return count;
+}
+
+void make_records(const u8 *probe)
+{
+	u64 i;
+
+	if (!probe[CSR_SCTRDEPTH])
+		return;
+	csr_write_number(CSR_SCTRSTATUS, 0);
+	csr_write_number(CSR_SCTRDEPTH, CTR_DEPTH_256);
+	csr_write_number(CSR_SCTRCTL, CTR_RECORD_S);
+	for (i = 0; i < 64; i++)
+		__asm__ volatile("nop");
+	csr_write_number(CSR_SCTRCTL, 0);
+}
+
 void identity_map(u64 *table, u64 bits)
 {
 	u64 i;

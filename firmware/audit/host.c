@@ -220,14 +220,17 @@ static void audit_call(u64 hart, u64 call)
 	frame.in[2] = (u64)&frame;
 	set_call(call);
 	copy(before->gpr, frame.in, 32);
+	make_records(answers);
 	fill_csrs(&audit_plan, answers, PLAN_HOST_WRITES, page_table, &current);
 	dump_csrs(&audit_plan, answers, 0, before->csr, &current);
 	sample_counter(audit_settings[hart].counter, before->counter);
+	before->records = count_records(answers);
 	before->valid = 1;
 
 	host_teecall(&frame);
 
 	dump_csrs(&audit_plan, answers, 0, after->csr, &current);
+	after->records = count_records(answers);
 	enable_fp_vector();
 	save_fp_vector(after, have);
 	copy(after->gpr, frame.out, 32);

@@ -131,6 +131,8 @@ static void audit(struct tsm_area *area, u64 hart, u64 call)
 		seen->gpr[i] = area->gpr[i];
 	seen->gpr[4] = hart;
 	sample_counter(area->counter, seen->counter);
+	seen->records = count_records(area->probe);
+	make_records(area->probe);
 	seen->valid = 1;
 	csr_write(CSR_HENVCFG, -1UL);
 	seen->henvcfg_mask = csr_read(CSR_HENVCFG);
@@ -142,6 +144,7 @@ static void audit(struct tsm_area *area, u64 hart, u64 call)
 	if (call == CALL_GUEST)
 		run_guest(area, filled, hart);
 	dump_csrs(area->plan, area->probe, PLAN_TSM_READS, filled->csr, current);
+	filled->records = count_records(area->probe);
 
 	if (call == CALL_FAULT)
 		die(filled, have);

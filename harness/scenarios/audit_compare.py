@@ -17,6 +17,7 @@ _ARGUMENTS = range(10, 18)
 _SCAUSE, _STVAL = 0x142, 0x143
 _SIE, _LCOFI, _VLENB = 0x104, 1 << 13, 0xC22
 _ECALL_VS = 10
+_CTR = 0x14E
 _FAILED = (1 << 64) - 1
 _VECTOR_NAMES = ("vstart", "vl", "vtype", "vcsr")
 # As in firmware/audit/audit.h.
@@ -62,7 +63,7 @@ def host_to_tsm(crossing: Crossing, table: Table, entry: int) -> list[Finding]:
         table: the classification.
         entry: address of the TSM's call entry.
     """
-    found = [*_gprs_in(crossing)]
+    found = [*_gprs_in(crossing), *_records(crossing, "TSM", crossing.seen)]
     # The TSM's mideleg is that of the boot, so there LCOFI is as it was before the host gave it
     # to M-mode: enabled, by SSE.
     lcofi = {_SIE: _LCOFI} if crossing.lcofi_taken else {}
@@ -105,7 +106,7 @@ def _gprs_in(crossing: Crossing) -> Iterator[Finding]:
 
 def tsm_to_host(crossing: Crossing, table: Table) -> list[Finding]:
     """Return what the host lost or found of the TSM's or the guest's after the return."""
-    found = [*_gprs_out(crossing)]
+    found = [*_gprs_out(crossing), *_records(crossing, "host", crossing.after)]
     flagged = {_SCAUSE: ANSWER_SCAUSE, _STVAL: ANSWER_STVAL} if crossing.call == "guest" else {}
     for csr, after in _compared(crossing.after, table):
         before = _value(crossing.before, csr)
@@ -139,6 +140,12 @@ def _gprs_out(crossing: Crossing) -> Iterator[Finding]:
             )
 
 
+def _records(crossing: Crossing, who: str, snapshot: Snapshot) -> Iterator[Finding]:
+    if snapshot.records:
+        text = f"the {who} finds {snapshot.records} control transfer records of the other side"
+        yield Finding("ctr", f"{crossing.where}: {text} [TSMD_SCTRCLR in tsmd_switch.h]")
+
+
 def _value(snapshot: Snapshot, csr: Csr) -> int:
     return snapshot.csrs[csr.number] & csr.mask
 
@@ -160,6 +167,8 @@ def unproved(crossing: Crossing, table: Table, entry: int) -> list[str]:
         switched = csr.kind is Kind.SWITCHED and not csr.view
         if switched and before == finds and _value(crossing.filled, csr) in (before, finds):
             names.append(csr.name)
+    if _CTR in crossing.before.csrs and not (crossing.before.records and crossing.filled.records):
+        names.append("control transfer records")
     return names
 
 

@@ -37,6 +37,7 @@ class Snapshot:
         guest_cause: why the TSM's guest stopped.
         henvcfg_mask: all that henvcfg could hold.
         counter: two samples of the host's programmable counter.
+        records: how many control transfer records hold something.
     """
 
     valid: bool
@@ -48,6 +49,7 @@ class Snapshot:
     guest_cause: int = 0
     henvcfg_mask: int = 0
     counter: tuple[int, int] = (0, 0)
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def _part(memory: Memory, symbol: Symbol, index: int, size: int) -> bytes:
 def decode_snapshot(data: bytes, table: Table, answers: frozenset[int]) -> Snapshot:
     """Return a `struct snapshot` of firmware/audit/audit.h."""
     fields = _SNAPSHOT.unpack(data)
-    have, valid, guest_cause, henvcfg_mask, first, second = fields[65:71]
+    have, valid, guest_cause, henvcfg_mask, first, second, records = fields[65:72]
     values = zip(table.csrs, fields[78:], strict=False)
     return Snapshot(
         valid=bool(valid),
@@ -194,6 +196,7 @@ def decode_snapshot(data: bytes, table: Table, answers: frozenset[int]) -> Snaps
         guest_cause=guest_cause,
         henvcfg_mask=henvcfg_mask,
         counter=(first, second),
+        records=records,
     )
 
 

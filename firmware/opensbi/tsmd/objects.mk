@@ -34,3 +34,4 @@ firmware-ldflags-y += -Wl,--wrap=sbi_domain_check_addr
 firmware-ldflags-y += -Wl,--wrap=sbi_domain_check_addr_range
 firmware-ldflags-y += -Wl,--wrap=sbi_dbtr_get_total_triggers
 firmware-ldflags-y += -Wl,--wrap=sbi_mpxy_set_shmem
+firmware-ldflags-y += -Wl,--wrap=sbi_sse_register

@@ -18,6 +18,7 @@
 #include <sbi/riscv_encoding.h>
 #include <sbi/riscv_locks.h>
 #include <sbi/sbi_console.h>
+#include <sbi/sbi_csr_detect.h>
 #include <sbi/sbi_domain.h>
 #include <sbi/sbi_ecall.h>
 #include <sbi/sbi_ecall_interface.h>
@@ -93,12 +94,13 @@ struct tsmd_hart {
 	bool sse_waits;
 	/** The TSM has not said READY yet: there is no call to answer */
 	bool booting;
-	/** The hart has the H extension, Sstc, Smstateen, AIA, siselect */
+	/** The hart has the H extension, Sstc, Smstateen, AIA, siselect, CTR */
 	bool has_h;
 	bool has_sstc;
 	bool has_stateen;
 	bool has_aia;
 	bool has_select;
+	bool has_ctr;
 	/** One of those whose CSRs save_optional_csrs() takes */
 	bool has_optional;
 	u32 id;

@@ -43,15 +43,15 @@ bool tsmd_boot_init(void)
 	return tsmd.state != TSMD_ABSENT;
 }
 
-static bool has_csrind(struct sbi_scratch *scratch)
-{
-#if OPENSBI_VERSION_MAJOR > 1 || OPENSBI_VERSION_MINOR >= 6
-	return sbi_hart_has_extension(scratch, SBI_HART_EXT_SMCSRIND);
-#else
-	/* OpenSBI v1.5 does not know it and keeps it closed. */
-	return false;
-#endif
-}
+/*
+ * Asked of the hart, because an OpenSBI that does not know an extension also
+ * does not close it: v1.5 knows no Smcsrind, v1.6 no Smctr.
+ */
+#define HAS_CSR(number) ({						\
+	struct sbi_trap_info trap_ = { 0 };				\
+	csr_read_allowed(number, &trap_);				\
+	!trap_.cause;							\
+})
 
 /** Note what OpenSBI set up on this hart, before the host changes it */
 static void note_hart(struct tsmd_hart *hart)
@@ -65,7 +65,8 @@ static void note_hart(struct tsmd_hart *hart)
 	hart->has_stateen = sbi_hart_has_extension(scratch,
 						   SBI_HART_EXT_SMSTATEEN);
 	hart->has_aia = sbi_hart_has_extension(scratch, SBI_HART_EXT_SMAIA);
-	hart->has_select = hart->has_aia || has_csrind(scratch);
+	hart->has_select = HAS_CSR(TSMD_SISELECT);
+	hart->has_ctr = hart->has_select && HAS_CSR(TSMD_SCTRDEPTH);
 	hart->has_optional = hart->has_stateen || hart->has_select;
 	hart->boot.medeleg = csr_read(CSR_MEDELEG);
 	hart->boot.mideleg = csr_read(CSR_MIDELEG);

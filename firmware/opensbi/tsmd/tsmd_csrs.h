@@ -85,6 +85,29 @@
 	TSMD_CSR(hviprio1,	0x646,	0)				\
 	TSMD_CSR(hviprio2,	0x647,	0)
 
+/*
+ * Harts with Smctr, which brings Smcsrind; the last group with H. Depth before
+ * the pointer when they come back, behind it when they go: what sctrstatus can
+ * hold follows from sctrdepth. The records themselves are not kept but
+ * cleared on both ways, see TSMD_SCTRCLR.
+ */
+#define TSMD_CSRS_CTR(TSMD_CSR)						\
+	TSMD_CSR(sctrctl,	0x14e,	0)				\
+	TSMD_CSR(sctrstatus,	0x14f,	0)
+
+#define TSMD_CSRS_CTRDEPTH(TSMD_CSR)					\
+	TSMD_CSR(sctrdepth,	0x15f,	0)
+
+#define TSMD_CSRS_HCTR(TSMD_CSR)					\
+	TSMD_CSR(vsctrctl,	0x24e,	0)
+
+/*
+ * sctrclr: zero all control transfer records. There are up to 256, each of
+ * three registers, and no way to tell whether a guest wrote any: so they are
+ * not switched. A host that records itself finds none older than its call.
+ */
+#define TSMD_SCTRCLR		".word 0x10400073"
+
 /* Harts with H and Sstc */
 #define TSMD_CSRS_VSTC(TSMD_CSR)					\
 	TSMD_CSR(vstimecmp,	0x24d,	0)
@@ -99,6 +122,10 @@
 	TSMD_CSR(menvcfg,	0x30a,	hart->boot.menvcfg)		\
 	TSMD_CSR(mcountinhibit,	0x320,	TSMD_COUNTINHIBIT)
 
+/* Read to see whether a hart has what they belong to */
+#define TSMD_SISELECT		0x150
+#define TSMD_SCTRDEPTH		0x15f
+
 /* The programmable counters of the host stop; cycle and instret run on. */
 #define TSMD_COUNTINHIBIT	0xfffffff8UL
 
@@ -111,5 +138,8 @@
 	TSMD_CSRS_SELECT(TSMD_CSR)					\
 	TSMD_CSRS_HSELECT(TSMD_CSR)					\
 	TSMD_CSRS_HAIA(TSMD_CSR)					\
+	TSMD_CSRS_CTR(TSMD_CSR)						\
+	TSMD_CSRS_CTRDEPTH(TSMD_CSR)					\
+	TSMD_CSRS_HCTR(TSMD_CSR)					\
 	TSMD_CSRS_VSTC(TSMD_CSR)					\
 	TSMD_CSRS_M(TSMD_CSR)

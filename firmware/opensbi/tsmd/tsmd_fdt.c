@@ -123,6 +123,19 @@ static struct tsmd_range firmware_range(void)
 	return found;
 }
 
+/**
+ * All harts of a machine are alike. OpenSBI opened mstateen0 before it asked
+ * for SBI extensions, and nobody changes it later.
+ */
+static u64 features(void)
+{
+	if (sbi_hart_has_extension(sbi_scratch_thishart_ptr(),
+				   SBI_HART_EXT_SMSTATEEN) &&
+	    csr_read(CSR_MSTATEEN0) & SMSTATEEN_STATEN)
+		return TEE_FEATURE_STATEEN;
+	return 0;
+}
+
 static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
 {
 	struct tsmd_range firmware = firmware_range();
@@ -150,6 +163,7 @@ static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
 	info->pool.size = domain->pool.end - domain->pool.start;
 	info->firmware.base = firmware.start;
 	info->firmware.size = firmware.end - firmware.start;
+	info->features = features();
 	take_seed(fdt, node, info);
 	return parse_ram(fdt, info);
 }

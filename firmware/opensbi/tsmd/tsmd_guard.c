@@ -84,3 +84,22 @@ int __wrap_sbi_mpxy_set_shmem(unsigned long a0, unsigned long a1,
 		return SBI_ERR_INVALID_ADDRESS;
 	return __real_sbi_mpxy_set_shmem(a0, a1, a2, a3);
 }
+
+int __attribute__((weak)) __real_sbi_sse_register(u32 event_id,
+						  unsigned long pc,
+						  unsigned long arg);
+int __wrap_sbi_sse_register(u32 event_id, unsigned long pc, unsigned long arg);
+
+/* SSE came with v1.5, the means to mask it with v1.6. */
+int __attribute__((weak)) sbi_sse_hart_mask(void);
+
+/**
+ * An event that cannot be masked would enter the host's handler in the middle
+ * of the TSM, with the TSM's view of memory: so there must be none.
+ */
+int __wrap_sbi_sse_register(u32 event_id, unsigned long pc, unsigned long arg)
+{
+	if (!sbi_sse_hart_mask && tsmd.state != TSMD_ABSENT)
+		return SBI_ENOTSUPP;
+	return __real_sbi_sse_register(event_id, pc, arg);
+}

@@ -30,6 +30,14 @@ static inline void save_optional_csrs(struct tsmd_hart *hart)
 	if (hart->has_aia && hart->has_h) {
 		TSMD_CSRS_HAIA(SAVE)
 	}
+	if (hart->has_ctr) {
+		TSMD_CSRS_CTR(SAVE)
+		TSMD_CSRS_CTRDEPTH(SAVE)
+		if (hart->has_h) {
+			TSMD_CSRS_HCTR(SAVE)
+		}
+		__asm__ __volatile__(TSMD_SCTRCLR : : : "memory");
+	}
 }
 
 /**
@@ -82,6 +90,14 @@ static inline void restore_optional_csrs(struct tsmd_hart *hart)
 	}
 	if (hart->has_aia && hart->has_h) {
 		TSMD_CSRS_HAIA(RESTORE)
+	}
+	if (hart->has_ctr) {
+		__asm__ __volatile__(TSMD_SCTRCLR : : : "memory");
+		if (hart->has_h) {
+			TSMD_CSRS_HCTR(RESTORE)
+		}
+		TSMD_CSRS_CTRDEPTH(RESTORE)
+		TSMD_CSRS_CTR(RESTORE)
 	}
 }
 

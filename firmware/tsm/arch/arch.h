@@ -43,9 +43,10 @@ u64 arch_image_end(void);
 /**
  * Look for what the TSM needs of the hart.
  *
+ * @param info what M-mode says of it
  * @return NULL, or the name of what is missing
  */
-const char *arch_probe(void);
+const char *arch_probe(const struct tsm_boot_info *info);
 
 /*
  * The private extension TSM -> M-mode (rdsm-tsm.md section 1).
@@ -115,6 +116,7 @@ struct guest_context {
 	/** Govern VU while V = 1, so they are the guest's */
 	u64 scounteren;
 	u64 senvcfg;
+	u64 sstateen0;
 
 	/** f0 to f31 and fcsr */
 	u64 fp[33];

@@ -12,6 +12,7 @@
 #define CSR_STVEC		0x105
 #define CSR_SCOUNTEREN		0x106
 #define CSR_SENVCFG		0x10a
+#define CSR_SSTATEEN0		0x10c
 #define CSR_SSCRATCH		0x140
 #define CSR_SEPC		0x141
 #define CSR_SCAUSE		0x142
@@ -32,6 +33,7 @@
 #define CSR_HTIMEDELTA		0x605
 #define CSR_HCOUNTEREN		0x606
 #define CSR_HENVCFG		0x60a
+#define CSR_HSTATEEN0		0x60c
 #define CSR_HTVAL		0x643
 #define CSR_HVIP		0x645
 #define CSR_HTINST		0x64a
@@ -59,6 +61,8 @@
 #define HSTATUS_VSXL		(3UL << 32)
 
 #define HENVCFG_STCE		(1UL << 63)
+#define HSTATEEN0_ENVCFG	(1UL << 62)
+#define HSTATEEN0_SE0		(1UL << 63)
 #define HVIP_VSSIP		(1 << 2)
 
 #define HGATP_MODE_SV48X4	(9UL << 60)

@@ -17,6 +17,12 @@
 			 BIT(CAUSE_FETCH_PAGE) | BIT(CAUSE_LOAD_PAGE) |	      \
 			 BIT(CAUSE_STORE_PAGE))
 #define GUEST_HIDELEG	(BIT(IRQ_VS_SOFT) | BIT(IRQ_VS_TIMER) | BIT(IRQ_VS_EXT))
+/*
+ * With Smstateen a guest reaches only state that is switched here: senvcfg,
+ * and sstateen0 itself. Interrupt files, control transfer records, debug
+ * contexts, jvt and whatever is custom or new end in its illegal instruction.
+ */
+#define GUEST_STATEEN0	(HSTATEEN0_SE0 | HSTATEEN0_ENVCFG)
 /* cycle, time, instret */
 #define GUEST_COUNTERS	7
 
@@ -34,12 +40,14 @@ void fp_restore(const u64 fp[33]);
 /* What the harts have; all harts of a machine are alike. */
 static bool have_fp;
 static bool have_sstc;
+static bool have_stateen;
 
 /* The host's FP registers while a guest is loaded. */
 static u64 host_fp[COVE_MAX_HARTS][33];
 
-const char *arch_probe(void)
+const char *arch_probe(const struct tsm_boot_info *info)
 {
+	have_stateen = info->features & TEE_FEATURE_STATEEN;
 	csr_write(CSR_HGATP, HGATP_MODE_SV48X4);
 	if (csr_read(CSR_HGATP) >> 60 != HGATP_MODE_SV48X4 >> 60)
 		return "Sv48x4";
@@ -110,6 +118,8 @@ void arch_guest_load(const struct guest_context *guest,
 	csr_write(CSR_HIDELEG, GUEST_HIDELEG);
 	csr_write(CSR_HCOUNTEREN, GUEST_COUNTERS);
 	csr_write(CSR_HENVCFG, have_sstc ? HENVCFG_STCE : 0);
+	if (have_stateen)
+		csr_write(CSR_HSTATEEN0, GUEST_STATEEN0);
 	csr_write(CSR_HTIMEDELTA, space->timedelta);
 	csr_write(CSR_HGATP, HGATP_MODE_SV48X4 |
 			     (u64)space->vmid << HGATP_VMID_SHIFT |
@@ -147,6 +157,8 @@ static void load_vs_csrs(const struct guest_context *guest)
 	csr_write(CSR_HVIP, guest->hvip);
 	csr_write(CSR_SCOUNTEREN, guest->scounteren);
 	csr_write(CSR_SENVCFG, guest->senvcfg);
+	if (have_stateen)
+		csr_write(CSR_SSTATEEN0, guest->sstateen0);
 	if (have_sstc)
 		csr_write(CSR_VSTIMECMP, guest->vstimecmp);
 }
@@ -164,6 +176,8 @@ static void save_vs_csrs(struct guest_context *guest)
 	guest->hvip = csr_read(CSR_HVIP) & HVIP_VSSIP;
 	guest->scounteren = csr_read(CSR_SCOUNTEREN);
 	guest->senvcfg = csr_read(CSR_SENVCFG);
+	if (have_stateen)
+		guest->sstateen0 = csr_read(CSR_SSTATEEN0);
 	if (have_sstc)
 		guest->vstimecmp = csr_read(CSR_VSTIMECMP);
 }

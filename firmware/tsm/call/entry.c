@@ -27,7 +27,7 @@ void tsm_boot(const struct tsm_boot_info *info)
 
 	check_boot_info(info);
 	trace_init(info);
-	missing = arch_probe();
+	missing = arch_probe(info);
 	if (missing)
 		tsm_panic("the hart has no %s", missing);
 	fence_init();

@@ -71,8 +71,9 @@ u64 arch_image_end(void)
 	return TSM_BASE + 0x80000;
 }
 
-const char *arch_probe(void)
+const char *arch_probe(const struct tsm_boot_info *info)
 {
+	(void)info;
 	return NULL;
 }
 

@@ -1,0 +1,386 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the driver does between two harts and for a host that means harm: its
+ * files run here as they are, with a thread in the place of the second hart.
+ */
+
+#include "tsmd.h"
+
+#define POOL		0x90000000UL
+#define PAGE(n)		(POOL + (unsigned long)(n) * TSMD_PAGE_SIZE)
+#define SPINS		8
+#define PMP_ENTRIES	16
+
+struct tsmd_domain tsmd;
+struct tsmd_hart tsmd_harts[COVE_MAX_HARTS];
+struct tee_ring tsmd_rings[COVE_MAX_HARTS];
+unsigned long tsmd_hart_offset = 1;
+
+_Thread_local unsigned long fake_csr[4096];
+_Thread_local void *fake_hart;
+
+static unsigned int passed, failed;
+static struct tsm_boot_info info;
+
+static void check(int ok, const char *what, int line)
+{
+	passed += !!ok;
+	failed += !ok;
+	if (!ok)
+		printf("test_driver.c:%d: %s\n", line, what);
+}
+
+#define CHECK(condition)	check(condition, #condition, __LINE__)
+
+/* What is called at the barriers and at PMP writes, once each. */
+static void (*at_wmb)(void);
+static int wmb_until;
+static _Thread_local void (*at_rmb)(void);
+static _Thread_local int rmb_until;
+static void (*at_pmpaddr)(void);
+/* Barriers of the reading thread, and whether it came to an end */
+static int spins, returned;
+
+void fake_wmb(void)
+{
+	void (*hook)(void) = at_wmb;
+
+	__sync_synchronize();
+	if (!hook || --wmb_until)
+		return;
+	at_wmb = NULL;
+	hook();
+}
+
+void fake_rmb(void)
+{
+	void (*hook)(void) = at_rmb;
+
+	__sync_synchronize();
+	__sync_fetch_and_add(&spins, 1);
+	if (!hook || --rmb_until)
+		return;
+	at_rmb = NULL;
+	hook();
+}
+
+void fake_pmpaddr(int index)
+{
+	void (*hook)(void) = at_pmpaddr;
+
+	if (!hook || index != 5)
+		return;
+	at_pmpaddr = NULL;
+	hook();
+}
+
+/* The rest of OpenSBI and of the driver. */
+static int real_traps, teecalls;
+
+void tsmd_record_write(const struct tsmd_ranges *set)
+{
+	(void)set;
+}
+
+bool tsmd_boot_init(void)
+{
+	return tsmd.state != TSMD_ABSENT;
+}
+
+unsigned int sbi_hart_pmp_count(struct sbi_scratch *scratch)
+{
+	(void)scratch;
+	return PMP_ENTRIES;
+}
+
+unsigned int sbi_hart_pmp_log2gran(struct sbi_scratch *scratch)
+{
+	(void)scratch;
+	return 2;
+}
+
+struct sbi_trap_context *__real_sbi_trap_handler(struct sbi_trap_context *tcntx);
+struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx);
+struct sbi_trap_context *__real_sbi_trap_handler(struct sbi_trap_context *tcntx)
+{
+	real_traps++;
+	return tcntx;
+}
+
+struct sbi_trap_context *tsmd_teecall(struct tsmd_hart *hart,
+				      struct sbi_trap_context *tcntx)
+{
+	(void)hart;
+	teecalls++;
+	return tcntx;
+}
+
+#define UNUSED_TRAP(name)						\
+struct sbi_trap_context *name(struct tsmd_hart *hart,			\
+			      struct sbi_trap_context *tcntx)		\
+{									\
+	(void)hart;							\
+	return tcntx;							\
+}
+UNUSED_TRAP(tsmd_tsm_call)
+UNUSED_TRAP(tsmd_tsm_fault)
+
+struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart)
+{
+	return &hart->host;
+}
+
+bool __real_sbi_domain_check_addr(const struct sbi_domain *dom,
+				  unsigned long addr, unsigned long mode,
+				  unsigned long flags);
+bool __real_sbi_domain_check_addr(const struct sbi_domain *dom,
+				  unsigned long addr, unsigned long mode,
+				  unsigned long flags)
+{
+	(void)dom, (void)addr, (void)mode, (void)flags;
+	return true;
+}
+
+bool __real_sbi_domain_check_addr_range(const struct sbi_domain *dom,
+					unsigned long addr, unsigned long size,
+					unsigned long mode, unsigned long flags);
+bool __real_sbi_domain_check_addr_range(const struct sbi_domain *dom,
+					unsigned long addr, unsigned long size,
+					unsigned long mode, unsigned long flags)
+{
+	(void)dom, (void)addr, (void)size, (void)mode, (void)flags;
+	return true;
+}
+
+int __real_sbi_dbtr_get_total_triggers(void);
+int __real_sbi_dbtr_get_total_triggers(void)
+{
+	return 4;
+}
+
+int __real_sbi_mpxy_set_shmem(unsigned long a0, unsigned long a1,
+			      unsigned long a2, unsigned long a3);
+int __wrap_sbi_mpxy_set_shmem(unsigned long a0, unsigned long a1,
+			      unsigned long a2, unsigned long a3);
+int __real_sbi_mpxy_set_shmem(unsigned long a0, unsigned long a1,
+			      unsigned long a2, unsigned long a3)
+{
+	(void)a0, (void)a1, (void)a2, (void)a3;
+	return 0;
+}
+
+int __real_sbi_sse_register(u32 event, unsigned long pc, unsigned long arg);
+int __wrap_sbi_sse_register(u32 event, unsigned long pc, unsigned long arg);
+int __real_sbi_sse_register(u32 event, unsigned long pc, unsigned long arg)
+{
+	(void)event, (void)pc, (void)arg;
+	return 0;
+}
+
+static void set_up(void)
+{
+	/* Firmware, a device, and all the rest with the TSM in it */
+	static struct sbi_domain_memregion regions[] = {
+		{ 19, 0x80000000UL, 0 },
+		{ 12, 0x10000000UL, 3 },
+		{ 64, 0, 7 },
+		{ 0 },
+	};
+	static const struct sbi_domain host = { regions };
+	unsigned int i;
+
+	tsmd.state = TSMD_READY;
+	tsmd.sdid = 1;
+	tsmd.tsm = (struct tsmd_range){ 0x8f000000UL, POOL };
+	tsmd.pool = (struct tsmd_range){ POOL, POOL + 0x10000000UL };
+	tsmd.info = &info;
+	tsmd.host = &host;
+	for (i = 0; i < COVE_MAX_HARTS; i++)
+		tsmd_harts[i].ring = &tsmd_rings[i];
+	fake_hart = &tsmd_harts[0];
+	CHECK(tsmd_pmp_init() == 0);
+}
+
+/*
+ * While one hart writes, another one reads: it must wait, and see the whole of
+ * it. The writer lets it begin at a barrier and goes on when it has turned
+ * some rounds, or when it came back with what was half written.
+ */
+static pthread_t other;
+static bool denied;
+
+static void *read_set(void *unused)
+{
+	(void)unused;
+	fake_hart = &tsmd_harts[1];
+	denied = tsmd_memory_denied(PAGE(1), PAGE(2));
+	__sync_fetch_and_add(&returned, 1);
+	return NULL;
+}
+
+static void *read_image(void *unused)
+{
+	(void)unused;
+	fake_hart = &tsmd_harts[1];
+	tsmd_pmp_refresh(&tsmd_harts[1]);
+	__sync_fetch_and_add(&returned, 1);
+	return NULL;
+}
+
+static void *(*reader)(void *);
+
+static void let_read(void)
+{
+	spins = returned = 0;
+	CHECK(!pthread_create(&other, NULL, reader, NULL));
+	while (!__sync_fetch_and_add(&spins, 0) ||
+	       (__sync_fetch_and_add(&spins, 0) < SPINS &&
+		!__sync_fetch_and_add(&returned, 0)))
+		;
+	CHECK(!__sync_fetch_and_add(&returned, 0));
+}
+
+static void test_set_half_written(int barrier)
+{
+	reader = read_set;
+	wmb_until = barrier;
+	at_wmb = let_read;
+	CHECK(tsmd_memory_assign(&tsmd_harts[0], PAGE(1), 1) == 0);
+	CHECK(!at_wmb);
+	pthread_join(other, NULL);
+	CHECK(denied);
+	CHECK(tsmd_memory_release(&tsmd_harts[0], PAGE(1), 1) == 0);
+}
+
+static void assign_page(void)
+{
+	CHECK(tsmd_memory_assign(&tsmd_harts[0], PAGE(1), 1) == 0);
+}
+
+/* The set changes behind the look at it, before the answer. */
+static void test_set_changed_meanwhile(void)
+{
+	rmb_until = 2;
+	at_rmb = assign_page;
+	CHECK(tsmd_memory_denied(PAGE(1), PAGE(2)));
+	CHECK(!at_rmb);
+	CHECK(tsmd_memory_release(&tsmd_harts[0], PAGE(1), 1) == 0);
+	CHECK(!tsmd_memory_denied(PAGE(1), PAGE(2)));
+}
+
+static struct tsmd_ranges one_page, two_ranges;
+
+static void publish_two(void)
+{
+	tsmd_pmp_publish(&two_ranges);
+}
+
+/* A hart that loads the image while it changes must end with the new one. */
+static void test_image_changed_meanwhile(void)
+{
+	unsigned long addresses[PMP_ENTRIES], cfg[2];
+
+	tsmd_pmp_publish(&one_page);
+	at_pmpaddr = publish_two;
+	tsmd_pmp_refresh(&tsmd_harts[0]);
+	CHECK(!at_pmpaddr);
+	memcpy(addresses, fake_csr + CSR_PMPADDR0, sizeof(addresses));
+	memcpy(cfg, tsmd_harts[0].cfg_host, sizeof(cfg));
+
+	tsmd_harts[0].pmp_loaded = 0;
+	tsmd_pmp_refresh(&tsmd_harts[0]);
+	CHECK(!memcmp(addresses, fake_csr + CSR_PMPADDR0, sizeof(addresses)));
+	CHECK(!memcmp(cfg, tsmd_harts[0].cfg_host, sizeof(cfg)));
+}
+
+static void test_image_half_written(int barrier)
+{
+	tsmd_pmp_publish(&one_page);
+	tsmd_pmp_refresh(&tsmd_harts[0]);
+	reader = read_image;
+	wmb_until = barrier;
+	at_wmb = let_read;
+	tsmd_harts[1].pmp_loaded = 0;
+	tsmd_pmp_publish(&two_ranges);
+	CHECK(!at_wmb);
+	pthread_join(other, NULL);
+	tsmd_pmp_refresh(&tsmd_harts[0]);
+	CHECK(tsmd_harts[1].pmp_loaded == tsmd_harts[0].pmp_loaded);
+	CHECK(!memcmp(tsmd_harts[1].cfg_host, tsmd_harts[0].cfg_host, 16));
+}
+
+/* A hart of another OpenSBI domain has no isolation of this driver. */
+static void test_foreign_hart(void)
+{
+	struct sbi_trap_context trap = {
+		.regs = { .a7 = COVE_EID_COVH, .a6 = 1UL << COVE_A6_SDID_SHIFT },
+		.trap = { .cause = CAUSE_SUPERVISOR_ECALL },
+	};
+
+	tsmd_harts[0].seen = false;
+	CHECK(__wrap_sbi_trap_handler(&trap) == &trap);
+	CHECK(!teecalls && real_traps == 1);
+	tsmd_harts[0].seen = true;
+	__wrap_sbi_trap_handler(&trap);
+	CHECK(teecalls == 1 && real_traps == 1);
+	/* From a guest or from U-mode it is another cause. */
+	trap.trap.cause = 10;
+	__wrap_sbi_trap_handler(&trap);
+	trap.trap.cause = 8;
+	__wrap_sbi_trap_handler(&trap);
+	CHECK(teecalls == 1 && real_traps == 3);
+}
+
+/* OpenSBI v1.6 has the size in front; an address that wraps is one too. */
+static void test_mpxy(void)
+{
+	unsigned long tsm = tsmd.tsm.start, page = TSMD_PAGE_SIZE;
+
+	CHECK(__wrap_sbi_mpxy_set_shmem(0x88000000UL, 0, 0, 0) == 0);
+	CHECK(__wrap_sbi_mpxy_set_shmem(page, 0x88000000UL, 0, 0) == 0);
+	CHECK(__wrap_sbi_mpxy_set_shmem(-1UL, -1UL, 0, 0) == 0);
+	CHECK(__wrap_sbi_mpxy_set_shmem(PAGE(0), 0, 0, 0) ==
+	      SBI_ERR_INVALID_ADDRESS);
+	CHECK(__wrap_sbi_mpxy_set_shmem(tsm, 0, 0, 0) ==
+	      SBI_ERR_INVALID_ADDRESS);
+	CHECK(__wrap_sbi_mpxy_set_shmem(tsm - page / 2, 0, 0, 0) ==
+	      SBI_ERR_INVALID_ADDRESS);
+	CHECK(__wrap_sbi_mpxy_set_shmem(page, PAGE(7), 0, 0) ==
+	      SBI_ERR_INVALID_ADDRESS);
+	/* Whatever OpenSBI makes of such a size */
+	CHECK(__wrap_sbi_mpxy_set_shmem(0, PAGE(7), 0, 0) ==
+	      SBI_ERR_INVALID_ADDRESS);
+	CHECK(__wrap_sbi_mpxy_set_shmem(4 * page, tsm - 2 * page, 0, 0) ==
+	      SBI_ERR_INVALID_ADDRESS);
+}
+
+/* sbi_sse_hart_mask() does not exist here, as in OpenSBI v1.5. */
+static void test_no_sse_without_mask(void)
+{
+	CHECK(__wrap_sbi_sse_register(0, 0, 0) == SBI_ENOTSUPP);
+	tsmd.state = TSMD_ABSENT;
+	CHECK(__wrap_sbi_sse_register(0, 0, 0) == 0);
+	tsmd.state = TSMD_READY;
+}
+
+int main(void)
+{
+	/* A reader that waits for ever is a failure too. */
+	alarm(60);
+	tsmd_ranges_add(&one_page, PAGE(4), PAGE(5));
+	tsmd_ranges_add(&two_ranges, PAGE(0), PAGE(2));
+	tsmd_ranges_add(&two_ranges, PAGE(9), PAGE(12));
+	set_up();
+	test_set_half_written(1);
+	test_set_half_written(2);
+	test_set_changed_meanwhile();
+	test_image_changed_meanwhile();
+	test_image_half_written(1);
+	test_image_half_written(2);
+	test_foreign_hart();
+	test_mpxy();
+	test_no_sse_without_mask();
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed != 0;
+}
