@@ -19,6 +19,11 @@ static bool from_hs_mode(const struct sbi_trap_context *tcntx)
 	       ((unsigned long)PRV_S << MSTATUS_MPP_SHIFT);
 }
 
+static inline bool is_machine_timer(unsigned long cause)
+{
+	return cause == (MCAUSE_IRQ_MASK | IRQ_M_TIMER);
+}
+
 /** A trap while the TSM, or a guest of it, has the hart */
 static struct sbi_trap_context *tsm_trap(struct tsmd_hart *hart,
 					 struct sbi_trap_context *tcntx)
@@ -41,6 +46,9 @@ static struct sbi_trap_context *tsm_trap(struct tsmd_hart *hart,
 	/* The TSM died on another hart: this one must not go back into it. */
 	if (hart->in_tsm && tsmd.state == TSMD_DEAD)
 		return tsmd_give_up(hart);
+	/* After OpenSBI, which stops the machine timer when it fires. */
+	if (is_machine_timer(cause) && tsmd_watchdog_look(hart))
+		return tsmd_tsm_hang(hart, tcntx);
 	return next;
 }
 
@@ -57,7 +65,9 @@ static inline bool is_teecall(const struct tsmd_hart *hart,
 
 struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx)
 {
+	struct sbi_trap_context *next;
 	struct tsmd_hart *hart;
+	unsigned long cause;
 
 	if (!tsmd_hart_offset)
 		return __real_sbi_trap_handler(tcntx);
@@ -67,5 +77,9 @@ struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx)
 		return tsm_trap(hart, tcntx);
 	if (is_teecall(hart, tcntx))
 		return tsmd_teecall(hart, tcntx);
-	return __real_sbi_trap_handler(tcntx);
+	cause = tcntx->trap.cause;
+	next = __real_sbi_trap_handler(tcntx);
+	if (is_machine_timer(cause))
+		tsmd_watchdog_look(hart);
+	return next;
 }

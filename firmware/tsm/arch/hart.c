@@ -6,6 +6,7 @@
 
 extern const char __image_end[];
 extern const char tsm_call_entry[];
+extern const char tsm_stacks[];
 
 void tsm_trap_panic(u64 scause, u64 sepc, u64 stval) __attribute__((noreturn));
 
@@ -95,7 +96,12 @@ static void __attribute__((noreturn)) tsmd_leave(u64 function,
 
 void tsmd_ready(u64 version)
 {
-	const u64 args[5] = { (u64)tsm_call_entry, version };
+	const u64 args[5] = {
+		(u64)tsm_call_entry,
+		version,
+		(u64)tsm_stacks,
+		STACK_SIZE,
+	};
 
 	tsmd_leave(COVE_TSMD_READY, args);
 }

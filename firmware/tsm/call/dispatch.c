@@ -2,6 +2,9 @@
 /* From a host's registers to the function that answers. */
 #include "call/call.h"
 #include "run/run.h"
+#ifdef TSM_FAULTS
+#include "fault/fault.h"
+#endif
 
 /* Short calls have a handler, long ones a kind, all others neither. */
 struct function {
@@ -50,6 +53,9 @@ struct answer call_dispatch(const struct teecall *call)
 	/* The host wants something else: the open call never happened. */
 	if (!long_drop())
 		return (struct answer){ .interrupted = true };
+#ifdef TSM_FAULTS
+	fault_inject(number, call->args);
+#endif
 	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	function = &covh[number];

@@ -14,7 +14,8 @@
 
 static bool takes_hart(u64 eid)
 {
-	return eid == EID_HSM || eid == EID_SUSP || eid == EID_SSE;
+	return eid == EID_HSM || eid == EID_SUSP ||
+	       (eid == EID_SSE && !covh_hostile);
 }
 
 static bool is_covh(const struct covh_regs *regs, u32 fid)
