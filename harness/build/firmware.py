@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
+from harness.config.schema import Config
 
 _FOLDER = "tsmd"
 

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-_PLACE = re.compile(
-    r"^tsmd: TSM (\w+) at: mepc=0x([0-9a-f]+) ra=0x([0-9a-f]+) sp=0x([0-9a-f]+)", re.MULTILINE
-)
+_PLACE = re.compile(r"tsmd: TSM (\w+) at: mepc=0x([0-9a-f]+) ra=0x([0-9a-f]+) sp=0x([0-9a-f]+)")
 # Numbers of registers in DWARF for RISC-V.
 _RA, _SP = 1, 2
 _LONGEST = 64
@@ -51,6 +49,15 @@ def places(uart: str) -> list[Place]:
     ]
 
 
+_Rows = list[dict[Any, Any]]
+
+
+def _frame(entry: Any) -> tuple[int, int, _Rows]:
+    """Return first address, end and rows of a frame description entry."""
+    start = entry.header["initial_location"]
+    return start, start + entry.header["address_range"], entry.get_decoded().table
+
+
 class Unwinder:
     """Walks the stack of the image in one ELF file; it runs where it was linked."""
 
@@ -59,20 +66,11 @@ class Unwinder:
 
         with elf.open("rb") as file:
             image = ELFFile(file)
-            dwarf = image.get_dwarf_info() if image.has_dwarf_info() else None
+            dwarf: Any = image.get_dwarf_info() if image.has_dwarf_info() else None
             entries = dwarf.CFI_entries() if dwarf is not None and dwarf.has_CFI() else []
+            # Between the frames there are entries that several of them share.
             frames = [entry for entry in entries if "initial_location" in entry.header]
-            self._frames: list[tuple[int, int, list[dict[Any, Any]]]] = sorted(
-                (
-                    (
-                        entry.header["initial_location"],
-                        entry.header["initial_location"] + entry.header["address_range"],
-                        entry.get_decoded().table,
-                    )
-                    for entry in frames
-                ),
-                key=lambda frame: frame[0],
-            )
+            self._frames = sorted(map(_frame, frames), key=lambda frame: frame[0])
 
     def backtrace(self, place: Place, memory: Memory) -> list[int]:
         """Return the addresses of the calls, innermost first.

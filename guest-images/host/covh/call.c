@@ -63,7 +63,8 @@ static int create_tvm(struct covh_file *file, struct covh_regs *regs, u32 flags)
 
 static int dispatch(struct covh_file *file, struct covh_regs *regs, u32 flags)
 {
-	if (is_covh(regs, COVE_COVH_CREATE_TVM))
+	/* A hostile host forgets its TVMs: they outlive the file. */
+	if (is_covh(regs, COVE_COVH_CREATE_TVM) && !covh_hostile)
 		return create_tvm(file, regs, flags);
 	if (is_covh(regs, COVE_COVH_CONVERT_PAGES) ||
 	    is_covh(regs, COVE_COVH_RECLAIM_PAGES)) {
