@@ -46,7 +46,8 @@ wait
 """.encode()
 # Chapter 11: the first programmable counter counts missing translations of stores, from now on.
 _STORE_MISSES = 0x1001B
-_COUNT_MISSES = words("0x504d55", 2, 3, 1, 0x6, _STORE_MISSES, 0)
+_COUNT_MISSES = words("0x504d55", 2, 3, 1, 0x2, _STORE_MISSES, 0)
+_START_COUNTER = words("0x504d55", 3, 3, 1, 0, 0)
 _STOP_COUNTER = words("0x504d55", 4, 3, 1, 1)
 # Pages that the TSM stores to, each of which misses a translation. The host's own share of a
 # call is that of some hundred pages: a process that starts, and its system calls.
@@ -154,6 +155,7 @@ def counters(smoke: Smoke) -> str:
     result = all_calls(host, [f"{_COUNT_MISSES} --cpu 0"])[0]
     if not result.ok:
         return f"this hart has no programmable counter: {result.error_name}"
+    succeed(host, [f"{_START_COUNTER} --cpu 0"])
     idle = _misses(host, [words("covh get_tsm_info", base, 48, "--cpu", 0)])
     succeed(host, [words("covh convert_pages", base, _STORED_PAGES), "covh global_fence"])
     succeed(host, [f"covh local_fence --cpu {cpu}" for cpu in range(smoke.config.machine.harts)])
