@@ -115,7 +115,11 @@ def _bring_about(host: Host, fault: Fault) -> None:
     """Let CPU 0 make the call, and the second CPU one that needs what the first may hold."""
     info = words("covh get_tsm_info", host.machine.config.memory.pool_base, 48)
     harm = words("covh", abi.FAULT_FID + fault.function, fault.argument)
-    other = f"usleep 100000; tvm call {info} --cpu 1 --json >/tmp/other; "
+    # Again and again, so that one of them is under way when the TSM dies.
+    other = (
+        f"until tvm call {info} --cpu 1 --json >/tmp/other; grep -q error.:-1, /tmp/other; "
+        "do :; done; "
+    )
     host.shell.send(
         f"tvm call {harm} --cpu 0 --json >/tmp/caller & "
         f"{other if host.machine.config.machine.harts > 1 else ''}wait"
