@@ -131,7 +131,10 @@ def _crash(machine: Machine, fault: Fault) -> MachineCrash:
     deadline = scaled("the death of the TSM", machine.config.timeouts.stall_s)
     while not _last_line(machine, _DEAD):
         with machine.uart.news:
-            machine.uart.news.wait(min(0.05, deadline.remaining()))
+            machine.uart.news.wait(min(0.2, deadline.remaining()))
+        # Both harts may spin inside the TSM, and then nothing but timers makes QEMU's main loop
+        # run. On a busy workstation it was seen to sleep over them; asking it something wakes it.
+        machine.monitor.human("info status")
         deadline.check()
     line = _last_line(machine, _DEAD)
     if not line.endswith(fault.says):

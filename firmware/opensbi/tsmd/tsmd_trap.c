@@ -19,9 +19,15 @@ static bool from_hs_mode(const struct sbi_trap_context *tcntx)
 	       ((unsigned long)PRV_S << MSTATUS_MPP_SHIFT);
 }
 
-static inline bool is_machine_timer(unsigned long cause)
+/**
+ * OpenSBI has dealt with an interrupt. Whether the machine timer was among
+ * those it found follows from mie: it stops the timer then. The cause does not
+ * tell, because with AIA one trap serves all that is pending.
+ */
+static inline bool watchdog_due(unsigned long cause)
 {
-	return cause == (MCAUSE_IRQ_MASK | IRQ_M_TIMER);
+	return cause & MCAUSE_IRQ_MASK && tsmd.watchdog &&
+	       !(csr_read(CSR_MIE) & MIP_MTIP);
 }
 
 /** A trap while the TSM, or a guest of it, has the hart */
@@ -46,8 +52,7 @@ static struct sbi_trap_context *tsm_trap(struct tsmd_hart *hart,
 	/* The TSM died on another hart: this one must not go back into it. */
 	if (hart->in_tsm && tsmd.state == TSMD_DEAD)
 		return tsmd_give_up(hart);
-	/* After OpenSBI, which stops the machine timer when it fires. */
-	if (is_machine_timer(cause) && tsmd_watchdog_look(hart))
+	if (watchdog_due(cause) && tsmd_watchdog_look(hart))
 		return tsmd_tsm_hang(hart, tcntx);
 	return next;
 }
@@ -79,7 +84,7 @@ struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx)
 		return tsmd_teecall(hart, tcntx);
 	cause = tcntx->trap.cause;
 	next = __real_sbi_trap_handler(tcntx);
-	if (is_machine_timer(cause))
+	if (watchdog_due(cause))
 		tsmd_watchdog_look(hart);
 	return next;
 }
