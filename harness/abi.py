@@ -166,6 +166,7 @@ class Event(IntEnum):
     TSM_READY = 9  # M-mode: the TSM is ready; value = entry address
     TSM_FAULT = 10  # M-mode: the TSM trapped; value = mcause, aux = mepc, error = mtval
     TSM_PANIC = 11  # M-mode: the TSM gave up; value = message address
+    TSM_HANG = 12  # M-mode: the TSM kept the hart from the host for too long; value = mcause of the look, aux = mepc
     GUEST_ENTER = 16  # TSM: sret into the TVM; value = sepc, aux = tvm << 32 | vcpu
     GUEST_EXIT = 17  # TSM: trap from the TVM; error = scause, value = sepc, aux = tvm << 32 | vcpu, eid and fid of an ecall
     GUEST_FENCE = 18  # TSM: hfence.gvma/vvma; value = vmid, aux = reason
@@ -225,6 +226,14 @@ MAX_HARTS = 8
 MAX_RAM_RANGES = 8
 TEECALL_RESUME = 1
 RET_CAUSE_VALID = 1
+FAULT_FID = 0xff00
+FAULT_NULL = 0
+FAULT_ILLEGAL = 1
+FAULT_JUMP = 2
+FAULT_STACK = 3
+FAULT_LOOP = 4
+FAULT_MISALIGNED = 5
+FAULT_PANIC = 6
 INFO_RANGES_USED = 0
 INFO_RANGES_FREE = 1
 INFO_HARTS_RUNNING = 2

@@ -130,6 +130,14 @@
 #define COVE_MAX_RAM_RANGES                          8
 #define COVE_TEECALL_RESUME                          1
 #define COVE_RET_CAUSE_VALID                         1
+#define COVE_FAULT_FID                               0xff00
+#define COVE_FAULT_NULL                              0
+#define COVE_FAULT_ILLEGAL                           1
+#define COVE_FAULT_JUMP                              2
+#define COVE_FAULT_STACK                             3
+#define COVE_FAULT_LOOP                              4
+#define COVE_FAULT_MISALIGNED                        5
+#define COVE_FAULT_PANIC                             6
 #define COVE_INFO_RANGES_USED                        0
 #define COVE_INFO_RANGES_FREE                        1
 #define COVE_INFO_HARTS_RUNNING                      2
@@ -163,6 +171,8 @@
 #define TEE_EVENT_TSM_FAULT                          10
 /* M-mode: the TSM gave up; value = message address */
 #define TEE_EVENT_TSM_PANIC                          11
+/* M-mode: the TSM kept the hart from the host for too long; value = mcause of the look, aux = mepc */
+#define TEE_EVENT_TSM_HANG                           12
 /* TSM: sret into the TVM; value = sepc, aux = tvm << 32 | vcpu */
 #define TEE_EVENT_GUEST_ENTER                        16
 /* TSM: trap from the TVM; error = scause, value = sepc, aux = tvm << 32 | vcpu, eid and fid of an ecall */

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
+from harness.config.schema import Config
 
 _FOLDER = "tsmd"
 
@@ -100,14 +101,17 @@ class OverlayRecipe(Recipe):
         """Depend on the overlay's source and the addresses in it."""
         return {
             "dt": facts.sources.identify("dt").id,
-            "defines": self._defines(facts.config.memory),
+            "defines": self._defines(facts.config),
             "compiler": facts.compiler,
         }
 
     @staticmethod
-    def _defines(memory: object) -> list[str]:
+    def _defines(config: Config) -> list[str]:
         names = ("tsm_base", "tsm_size", "pool_base", "pool_size")
-        return [f"-D{name.upper()}={getattr(memory, name):#x}" for name in names]
+        return [
+            *(f"-D{name.upper()}={getattr(config.memory, name):#x}" for name in names),
+            f"-DWATCHDOG_MS={config.tsm.watchdog_ms}",
+        ]
 
     def build(self, bench: Bench) -> None:
         """Run the source through the C preprocessor, for the addresses, and dtc."""
@@ -115,7 +119,7 @@ class OverlayRecipe(Recipe):
         expanded = bench.work / "teecall.dts"
         compiler = f"{bench.config.build.cross_compile}gcc"
         preprocess = ["-E", "-P", "-nostdinc", "-undef", "-x", "assembler-with-cpp"]
-        defines = self._defines(bench.config.memory)
+        defines = self._defines(bench.config)
         bench.run([compiler, *preprocess, *defines, "-o", str(expanded), str(source)])
         target = bench.out / "teecall.dtbo"
         bench.run(["dtc", "-q", "-@", "-I", "dts", "-O", "dtb", "-o", str(target), str(expanded)])

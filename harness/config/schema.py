@@ -37,6 +37,7 @@ class Tsm(Struct, frozen=True, forbid_unknown_fields=True):
     source: Source | None = None
     elf: File | None = None
     flags: tuple[str, ...] = ()
+    watchdog_ms: Annotated[int, Meta(ge=0, le=600_000)] = 2000
 
 
 class Host(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ _KERNEL = rb"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
 _PATTERNS = (
     ("OpenSBI trap", rb"sbi_trap_error: hart ?\d+:"),
     ("OpenSBI initialisation failed", rb"^(?:init_\w+|sbi_\w+): .*\(error -?\d+\)"),
-    ("TSM domain dead", rb"^tsmd: .*\b(?:dead|died|killed|panic|crash\w*|fault\w*)\b"),
+    ("TSM domain dead", rb"^tsmd: .*\b(?:dead|died|killed|panic|crash\w*|fault\w*|hang)\b"),
     ("kernel panic", _KERNEL + rb"Kernel panic - not syncing"),
     ("kernel oops", _KERNEL + rb"(?:Unable to handle kernel|Oops\b|Internal error: Oops)"),
     ("kernel oops", _KERNEL + rb"Insufficient stack space|" + _KERNEL + rb"Kernel stack overflow"),
@@ -57,6 +57,10 @@ class DeathWatch:
     def __init__(self) -> None:
         self.position = 0
         self.death: Death | None = None
+
+    def forgive(self) -> None:
+        """Forget the death that was found; the search goes on behind what was searched."""
+        self.death = None
 
     def feed(self, new: bytes) -> Death | None:
         """Search the complete lines at the head of `new`, which starts at `position`.

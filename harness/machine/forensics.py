@@ -21,11 +21,13 @@ from harness.machine.machine import Machine
 from harness.machine.ram import RAM_BASE
 from harness.machine.rundir import RunDir
 from harness.machine.symbols import ElfSymbols
+from harness.machine.unwind import Unwinder, places
 from harness.trace.record import Trace, read_trace
 from harness.trace.ring import Event
 
 _TAIL_LINES = 25
 _LAST_EVENTS = 12
+_SHOWN_FRAMES = 12
 _HART = re.compile(r"^CPU#(\d+)$", re.MULTILINE)
 _ADDRESS = re.compile(r"\b(?:0x)?([0-9a-f]{8}|[0-9a-f]{16})\b")
 _NAMED = ("pc", "x1/ra", "mepc", "sepc", "vsepc", "mcause", "scause", "vscause")
@@ -113,9 +115,11 @@ def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
     harts = [line for hart in parse_registers(registers) for line in _hart_lines(hart, names)]
     faults = [line for event in trace.events for line in _fault_lines(event, names)]
     uart = _tail(machine.uart.tail(1 << 14))
+    backtrace = tsm_backtrace(machine, artefacts, names)
     sections = [
         ("harts", harts or [_no_registers(machine, registers)]),
         ("TSM faults", faults or ["none recorded"]),
+        ("TSM backtrace", backtrace or ["the firmware reported no death of the TSM"]),
         ("last events", [_event_line(event) for event in _last_events(trace)]),
         ("TSM log", trace.log.splitlines()[-_TAIL_LINES:]),
         ("UART", [names.annotate(line) for line in uart]),
@@ -124,7 +128,39 @@ def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
     files = _save(machine.run, registers, trace)
     report = machine.run.write("forensics.txt", _text(reason, sections))
     counters = [line for line in harts if " pc " in line]
-    return Findings((*faults[-1:], *counters), report, files)
+    return Findings((*faults[-1:], *backtrace[:_SHOWN_FRAMES], *counters), report, files)
+
+
+def tsm_backtrace(machine: Machine, artefacts: Artefacts, names: Symbolizer) -> list[str]:
+    """Return the calls that led to the TSM's death, innermost first, or nothing if it lives."""
+    died = places(clean(machine.uart.tail(1 << 14)).decode(errors="replace"))
+    if not died:
+        return []
+    try:
+        calls = Unwinder(artefacts.tsm_elf).backtrace(died[-1], machine.ram)
+    except Exception as error:
+        # pyelftools raises whatever it stumbles over; the other evidence stands without it.
+        return [f"no backtrace: {artefacts.tsm_elf.name} has no usable frame information: {error}"]
+    lines = []
+    for number, pc in enumerate(calls):
+        # A return address may be behind its function's end.
+        found = names.describe(pc if number == 0 else pc - 1)
+        lines.append(f"TSM {died[-1].kind} {pc:#x}  {found or 'in none of the images'}")
+    return _folded(lines)
+
+
+def _folded(lines: Sequence[str]) -> list[str]:
+    """Return `lines` with runs of the same call in one line: a recursion would be all there is."""
+    folded: list[tuple[str, int]] = []
+    for line in lines:
+        if folded and folded[-1][0] == line:
+            folded[-1] = (line, folded[-1][1] + 1)
+        else:
+            folded.append((line, 1))
+    return [
+        f"#{number} {line}" + (f"  ({count} times)" if count > 1 else "")
+        for number, (line, count) in enumerate(folded)
+    ]
 
 
 def _registers(machine: Machine) -> str:
@@ -155,10 +191,11 @@ def _hart_lines(state: HartState, names: Symbolizer) -> Iterator[str]:
 
 
 def _fault_lines(event: Event, names: Symbolizer) -> Iterator[str]:
-    if event.kind == Kind.TSM_FAULT:
+    if event.kind in (Kind.TSM_FAULT, Kind.TSM_HANG):
         where = names.describe(event.aux) or "in none of the images"
+        what = "fault" if event.kind == Kind.TSM_FAULT else "hang"
         yield (
-            f"TSM fault on hart {event.hart}: mcause {event.value:#x} at {event.aux:#x}"
+            f"TSM {what} on hart {event.hart}: mcause {event.value:#x} at {event.aux:#x}"
             f" mtval {event.error & (1 << 64) - 1:#x}  {where}"
         )
 

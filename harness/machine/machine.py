@@ -81,6 +81,13 @@ class Machine:
             self._check_uart(all_of_it=True)
             raise self._ended(status)
 
+    def forgive(self) -> None:
+        """Take the death that was found as known: `check` raises only for what comes after it.
+
+        For scenarios in which a part dies on purpose and the rest has to live on.
+        """
+        self._deaths.forgive()
+
     def check_awake(self) -> None:
         """Raise InfraError when QEMU is stopped: then a silence says nothing about the machine."""
         if self._qemu.stopped:

@@ -27,6 +27,7 @@ libsbi-objs-y += tsmd/tsmd_sse.o
 libsbi-objs-y += tsmd/tsmd_switch.o
 libsbi-objs-y += tsmd/tsmd_trap.o
 libsbi-objs-y += tsmd/tsmd_vector.o
+libsbi-objs-y += tsmd/tsmd_watchdog.o
 
 firmware-ldflags-y += -Wl,--wrap=sbi_trap_handler
 firmware-ldflags-y += -Wl,--wrap=sbi_hart_switch_mode

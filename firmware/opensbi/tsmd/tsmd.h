@@ -62,6 +62,11 @@ struct tsmd_domain {
 	struct tsmd_range pool;
 	/** Shared with the TSM, in the last page of its region */
 	struct tsm_boot_info *info;
+	/**
+	 * Ticks of CSR time that the TSM may keep a hart while an interrupt
+	 * which the host has enabled waits there; 0: as long as it likes
+	 */
+	unsigned long watchdog;
 	/** Domain of the host: the one of the boot hart */
 	const struct sbi_domain *host;
 };
@@ -106,6 +111,9 @@ struct tsmd_hart {
 	u32 id;
 	/** Events of this hart */
 	struct tee_ring *ring;
+	/** The stay in the TSM that the watchdog looks at, and how often it did */
+	unsigned long watched;
+	unsigned int looks;
 	/** Generation of the isolation image that the PMP holds */
 	unsigned long pmp_loaded;
 	/** pmpcfg0 and pmpcfg2 of that image for either side */
@@ -243,6 +251,18 @@ int tsmd_pmp_init(void);
 /** Entries that confidential ranges may use in all */
 unsigned int tsmd_pmp_capacity(void);
 
+/**
+ * Close a page of the TSM's region to the TSM itself, on each hart another:
+ * @p guard + hart index * @p stride. Before other harts run the host.
+ *
+ * @return 0, or COVE_ERR_ when a page lies elsewhere or is not a page
+ */
+int tsmd_pmp_set_guard(struct tsmd_hart *hart, unsigned long guard,
+		       unsigned long stride);
+
+/** True if @p addr is in the guard page of this hart's TSM stack */
+bool tsmd_pmp_is_guard(const struct tsmd_hart *hart, unsigned long addr);
+
 /** Publish a new image for @p set; the caller holds the memory lock */
 void tsmd_pmp_publish(const struct tsmd_ranges *set);
 
@@ -323,8 +343,24 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 					struct sbi_trap_context *tcntx);
 
+/** The TSM does not give the hart back: it is dead, its caller gets FAILED */
+struct sbi_trap_context *tsmd_tsm_hang(struct tsmd_hart *hart,
+				       struct sbi_trap_context *tcntx);
+
 /** End the call under way with FAILED; the TSM is dead */
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart);
+
+/* tsmd_watchdog.c */
+
+/** Let the machine timer look after this hart; nothing if there is no limit */
+void tsmd_watchdog_start(struct tsmd_hart *hart);
+
+/**
+ * The machine timer has interrupted the hart: look, and come again.
+ *
+ * @return true if the TSM has kept the hart for longer than it may
+ */
+bool tsmd_watchdog_look(struct tsmd_hart *hart);
 
 /* tsmd_vector.S */
 

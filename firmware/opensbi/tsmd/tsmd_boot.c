@@ -179,6 +179,7 @@ __wrap_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
 		hart->pmp_loaded = 0;
 		smp_mb();
 		tsmd_pmp_refresh(hart);
+		tsmd_watchdog_start(hart);
 		if (tsmd.state == TSMD_LOADED && next_mode == PRV_S)
 			boot_tsm(hart, arg0, arg1, next_addr);
 	}

@@ -90,6 +90,8 @@ static struct sbi_trap_context *ready(struct tsmd_hart *hart,
 	if (entry < tsmd.tsm.start || entry >= tsmd.tsm.end ||
 	    tcntx->regs.a1 != TEECALL_ABI_VERSION) {
 		tsmd_kill(hart, "READY with a wrong entry or ABI version");
+	} else if (tsmd_pmp_set_guard(hart, tcntx->regs.a2, tcntx->regs.a3)) {
+		tsmd_kill(hart, "READY with wrong guard pages");
 	} else {
 		tsmd.entry = entry;
 		tsmd.state = TSMD_READY;
@@ -130,6 +132,16 @@ struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart)
 	return tsmd_leave(hart);
 }
 
+/*
+ * Every report begins a line of its own: the host may be in the middle of one.
+ * Where the TSM was is what the harness unwinds its stack from.
+ */
+static void print_place(const char *what, const struct sbi_trap_regs *tsm)
+{
+	sbi_printf("tsmd: TSM %s at: mepc=0x%lx ra=0x%lx sp=0x%lx\n", what,
+		   tsm->mepc, tsm->ra, tsm->sp);
+}
+
 static struct sbi_trap_context *panic(struct tsmd_hart *hart,
 				      const struct sbi_trap_regs *tsm)
 {
@@ -145,7 +157,8 @@ static struct sbi_trap_context *panic(struct tsmd_hart *hart,
 		length = 0;
 	sbi_memcpy(text, (const void *)at, length);
 	text[length] = '\0';
-	sbi_printf("tsmd: TSM panic: %s\n", text);
+	sbi_printf("\ntsmd: TSM panic: %s\n", text);
+	print_place("panic", tsm);
 	tsmd_kill(hart, "panic");
 	return tsmd_give_up(hart);
 }
@@ -189,10 +202,21 @@ struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 {
 	tsmd_event(hart, TEE_EVENT_TSM_FAULT, tcntx->trap.tval,
 		   tcntx->trap.cause, tcntx->regs.mepc);
-	sbi_printf("tsmd: TSM fault: mcause=0x%lx mepc=0x%lx mtval=0x%lx "
-		   "ra=0x%lx sp=0x%lx\n",
-		   tcntx->trap.cause, tcntx->regs.mepc, tcntx->trap.tval,
-		   tcntx->regs.ra, tcntx->regs.sp);
-	tsmd_kill(hart, "fault");
+	sbi_printf("\ntsmd: TSM fault: mcause=0x%lx mtval=0x%lx\n",
+		   tcntx->trap.cause, tcntx->trap.tval);
+	print_place("fault", &tcntx->regs);
+	tsmd_kill(hart, tsmd_pmp_is_guard(hart, tcntx->trap.tval) ?
+			"stack overflow" : "fault");
+	return tsmd_give_up(hart);
+}
+
+struct sbi_trap_context *tsmd_tsm_hang(struct tsmd_hart *hart,
+				       struct sbi_trap_context *tcntx)
+{
+	tsmd_event(hart, TEE_EVENT_TSM_HANG, 0, tcntx->trap.cause,
+		   tcntx->regs.mepc);
+	sbi_printf("\ntsmd: TSM hang: an interrupt of the host waits\n");
+	print_place("hang", &tcntx->regs);
+	tsmd_kill(hart, "watchdog");
 	return tsmd_give_up(hart);
 }

@@ -11,6 +11,10 @@
  *           entry = <hi lo>;                   boot entry, default the start
  *                                              of memory-region
  *           seed = [ ... ];                    32 bytes, optional
+ *           watchdog-ms = <2000>;              how long the TSM may keep a hart
+ *                                              while an interrupt waits there
+ *                                              that the host has enabled;
+ *                                              absent or 0: no limit
  *   };
  */
 
@@ -168,6 +172,19 @@ static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
 	return parse_ram(fdt, info);
 }
 
+/* Of the timebase that fill_info() has found. */
+static void parse_watchdog(const void *fdt, int node,
+			   struct tsmd_domain *domain)
+{
+	const fdt32_t *limit;
+	int len;
+
+	limit = fdt_getprop(fdt, node, "watchdog-ms", &len);
+	if (limit && len == sizeof(*limit))
+		domain->watchdog = fdt32_to_cpu(*limit) *
+				   domain->info->timebase_hz / 1000;
+}
+
 static bool disjoint(const struct tsmd_range *a, unsigned long start,
 		     unsigned long end)
 {
@@ -216,5 +233,7 @@ int tsmd_fdt_parse(struct tsmd_domain *domain)
 		return rc;
 
 	domain->info = (void *)(domain->tsm.end - TSMD_PAGE_SIZE);
-	return fill_info(fdt, node, domain);
+	rc = fill_info(fdt, node, domain);
+	parse_watchdog(fdt, node, domain);
+	return rc;
 }

@@ -7,12 +7,15 @@
  * switch writes pmpcfg and fences. The lowest matching entry decides:
  *
  *   OpenSBI's own regions (firmware, devices)   host: as OpenSBI says  TSM: none
+ *   guard page of this hart's TSM stack         host: none             TSM: none
  *   the TSM's region                            host: none             TSM: RWX
  *   confidential ranges of the pool             host: none             TSM: RWX
  *   unused
  *   regions that contain the TSM (catch-all)    host: as OpenSBI says  TSM: RW
  *
- * The TSM never executes memory that the host can write.
+ * The TSM never executes memory that the host can write. Every hart runs on a
+ * stack of its own, so the guard page is the one pmpaddr that differs from
+ * hart to hart: one entry guards all stacks.
  */
 
 #include "tsmd_switch.h"
@@ -34,6 +37,9 @@ static struct {
 	unsigned int first;
 	unsigned int last;
 	struct entry entry[TSMD_MAX_PMP];
+	/** Guard page of hart index 0, 0 for none, and the way to the next */
+	unsigned long guard;
+	unsigned long guard_stride;
 } image;
 
 /* The prototypes moved between headers from release to release. */
@@ -98,11 +104,11 @@ int tsmd_pmp_init(void)
 		else
 			front++;
 	}
-	/* The TSM and at least one confidential range must find a place. */
-	if (image.count < front + back + 3)
+	/* Guard, TSM and at least one confidential range must find a place. */
+	if (image.count < front + back + 4)
 		return SBI_ENOSPC;
 
-	image.first = front + 1;
+	image.first = front + 2;
 	image.last = image.count - back;
 	front = 0;
 	back = image.last;
@@ -119,6 +125,45 @@ int tsmd_pmp_init(void)
 	image.entry[i].host = PMP_A_NAPOT;
 	image.entry[i].tsm = PMP_A_NAPOT | PMP_RWX;
 	image.sequence = 2;
+	return 0;
+}
+
+static unsigned int guard_entry(void)
+{
+	return image.first - 2;
+}
+
+static unsigned long guard_of(const struct tsmd_hart *hart)
+{
+	return image.guard + hart->index * image.guard_stride;
+}
+
+bool tsmd_pmp_is_guard(const struct tsmd_hart *hart, unsigned long addr)
+{
+	return image.guard && addr >= guard_of(hart) &&
+	       addr - guard_of(hart) < TSMD_PAGE_SIZE;
+}
+
+int tsmd_pmp_set_guard(struct tsmd_hart *hart, unsigned long guard,
+		       unsigned long stride)
+{
+	unsigned long room = tsmd.tsm.end - tsmd.tsm.start;
+
+	if (!guard)
+		return 0;
+	if ((guard | stride) & (TSMD_PAGE_SIZE - 1) ||
+	    guard < tsmd.tsm.start || guard >= tsmd.tsm.end || stride > room ||
+	    tsmd.tsm.end - guard < COVE_MAX_HARTS * stride + TSMD_PAGE_SIZE)
+		return COVE_ERR_INVALID_ADDRESS;
+
+	image.guard = guard;
+	image.guard_stride = stride;
+	image.entry[guard_entry()].host = PMP_A_NAPOT;
+	image.entry[guard_entry()].tsm = PMP_A_NAPOT;
+	/* No other hart of the host runs yet: each loads it when it starts. */
+	image.sequence += 2;
+	smp_mb();
+	tsmd_pmp_refresh(hart);
 	return 0;
 }
 
@@ -172,6 +217,7 @@ void tsmd_pmp_publish(const struct tsmd_ranges *set)
 
 static unsigned long copy_image(struct tsmd_hart *hart)
 {
+	unsigned long guard = tsmd_pmpaddr_napot(guard_of(hart), TSMD_PAGE_SIZE);
 	unsigned long sequence, i, shift;
 
 	do {
@@ -181,7 +227,9 @@ static unsigned long copy_image(struct tsmd_hart *hart)
 		hart->cfg_tsm[0] = hart->cfg_tsm[1] = 0;
 		for (i = 0; i < image.count; i++) {
 			shift = (i % 8) * 8;
-			csr_write_num(CSR_PMPADDR0 + i, image.entry[i].addr);
+			csr_write_num(CSR_PMPADDR0 + i,
+				      i == guard_entry() ? guard :
+							   image.entry[i].addr);
 			hart->cfg_host[i / 8] |=
 				(unsigned long)image.entry[i].host << shift;
 			hart->cfg_tsm[i / 8] |=

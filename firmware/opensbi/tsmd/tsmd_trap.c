@@ -20,6 +20,17 @@ static bool from_hs_mode(const struct sbi_trap_context *tcntx)
 }
 
 /**
+ * OpenSBI has dealt with an interrupt. Whether the machine timer was among
+ * those it found follows from mie: it stops the timer then. The cause does not
+ * tell, because with AIA one trap serves all that is pending.
+ */
+static inline bool watchdog_due(unsigned long cause)
+{
+	return cause & MCAUSE_IRQ_MASK && tsmd.watchdog &&
+	       !(csr_read(CSR_MIE) & MIP_MTIP);
+}
+
+/**
  * A trap while the TSM, or a guest of it, has the hart. Out of line, so that
  * the host's own traps do not pay for its frame.
  */
@@ -46,6 +57,8 @@ tsm_trap(struct tsmd_hart *hart, struct sbi_trap_context *tcntx)
 	/* The TSM died on another hart: this one must not go back into it. */
 	if (hart->in_tsm && tsmd.state == TSMD_DEAD)
 		return tsmd_give_up(hart);
+	if (watchdog_due(cause) && tsmd_watchdog_look(hart))
+		return tsmd_tsm_hang(hart, tcntx);
 	return next;
 }
 
@@ -62,7 +75,9 @@ static inline bool is_teecall(const struct tsmd_hart *hart,
 
 struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx)
 {
+	struct sbi_trap_context *next;
 	struct tsmd_hart *hart;
+	unsigned long cause;
 
 	if (!tsmd_hart_offset)
 		return __real_sbi_trap_handler(tcntx);
@@ -72,5 +87,9 @@ struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx)
 		return tsm_trap(hart, tcntx);
 	if (is_teecall(hart, tcntx))
 		return tsmd_teecall(hart, tcntx);
-	return __real_sbi_trap_handler(tcntx);
+	cause = tcntx->trap.cause;
+	next = __real_sbi_trap_handler(tcntx);
+	if (watchdog_due(cause))
+		tsmd_watchdog_look(hart);
+	return next;
 }

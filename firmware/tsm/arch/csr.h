@@ -88,7 +88,10 @@
 #define CAUSE_VIRTUAL		22
 #define CAUSE_STORE_GUEST_PAGE	23
 
-/* Each hart's stack; entry.S finds it by the hart index. */
+/*
+ * Each hart's stack; entry.S finds it by the hart index. Its lowest page is
+ * closed by M-mode on that hart, so that an overflow ends in a fault.
+ */
 #define STACK_SHIFT		14
 #define STACK_SIZE		(1 << STACK_SHIFT)
 

@@ -68,5 +68,6 @@ tsm_trap:
 
 	.section .bss.stacks, "aw", @nobits
 	.balign	STACK_SIZE
+	.globl	tsm_stacks
 tsm_stacks:
 	.zero	STACK_SIZE * 8

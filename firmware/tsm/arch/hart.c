@@ -6,6 +6,7 @@
 
 extern const char __image_end[];
 extern const char tsm_call_entry[];
+extern const char tsm_stacks[];
 
 void tsm_trap_panic(u64 scause, u64 sepc, u64 stval) __attribute__((noreturn));
 
@@ -90,7 +91,8 @@ tsmd_leave(u64 function, u64 arg0, u64 arg1, u64 arg2, u64 arg3, u64 arg4)
 
 void tsmd_ready(u64 version)
 {
-	tsmd_leave(COVE_TSMD_READY, (u64)tsm_call_entry, version, 0, 0, 0);
+	tsmd_leave(COVE_TSMD_READY, (u64)tsm_call_entry, version,
+		   (u64)tsm_stacks, STACK_SIZE, 0);
 }
 
 void tsmd_panic(const char *text, size_t length)

@@ -2,6 +2,9 @@
 /* From a host's registers to the function that answers. */
 #include "call/call.h"
 #include "run/run.h"
+#ifdef TSM_FAULTS
+#include "fault/fault.h"
+#endif
 
 void tsm_teecall(const struct teecall *call) __attribute__((noreturn));
 
@@ -45,6 +48,9 @@ static inline struct answer new_call(const struct teecall *call)
 	u64 number = function_number(call);
 	const struct function *function;
 
+#ifdef TSM_FAULTS
+	fault_inject(number, call->args);
+#endif
 	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	function = &covh[number];

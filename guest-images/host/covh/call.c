@@ -14,7 +14,8 @@
 
 static bool takes_hart(u64 eid)
 {
-	return eid == EID_HSM || eid == EID_SUSP || eid == EID_SSE;
+	return eid == EID_HSM || eid == EID_SUSP ||
+	       (eid == EID_SSE && !covh_hostile);
 }
 
 static bool is_covh(const struct covh_regs *regs, u32 fid)
@@ -62,7 +63,8 @@ static int create_tvm(struct covh_file *file, struct covh_regs *regs, u32 flags)
 
 static int dispatch(struct covh_file *file, struct covh_regs *regs, u32 flags)
 {
-	if (is_covh(regs, COVE_COVH_CREATE_TVM))
+	/* A hostile host forgets its TVMs: they outlive the file. */
+	if (is_covh(regs, COVE_COVH_CREATE_TVM) && !covh_hostile)
 		return create_tvm(file, regs, flags);
 	if (is_covh(regs, COVE_COVH_CONVERT_PAGES) ||
 	    is_covh(regs, COVE_COVH_RECLAIM_PAGES)) {

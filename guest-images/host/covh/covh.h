@@ -107,6 +107,9 @@ long covh_ioctl_pool_alloc(struct covh_file *file, void __user *argp);
 long covh_ioctl_pool_free(struct file *filp, void __user *argp);
 int covh_mmap(struct file *filp, struct vm_area_struct *vma);
 
+/* hostile.c */
+extern bool covh_hostile;
+
 /* peek.c */
 long covh_ioctl_mem(void __user *argp, bool write);
 

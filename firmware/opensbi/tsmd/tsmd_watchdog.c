@@ -1,0 +1,75 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Watchdog: a TSM that keeps a hart from the host is dead. How long it may is
+ * the host's word, in the device tree. Only time in which an interrupt waits
+ * that the host has enabled counts: a guest may run as long as nobody wants
+ * the hart, and a TSM that is alive gives it back soon (rdsm-tsm.md section 3).
+ *
+ * With Sstc the host's timer is stimecmp, so the machine timer is free. It
+ * looks at the hart a number of times a limit, and a crossing costs nothing
+ * for it. A hart that was stopped for a while, as a virtual one may be, misses
+ * one look only, because each sets the time of the next.
+ */
+
+#include <sbi/sbi_timer.h>
+
+#include "tsmd.h"
+
+/** Looks that must find the TSM in the same stay before its time is over */
+#define LOOKS	8
+
+void tsmd_watchdog_start(struct tsmd_hart *hart)
+{
+	const struct sbi_timer_device *timer = sbi_timer_get_device();
+
+	/* Without Sstc the machine timer is the host's. */
+	if (!tsmd.watchdog || !hart->has_sstc || !timer ||
+	    !timer->timer_event_start)
+		return;
+	timer->timer_event_start(csr_read(CSR_TIME) + tsmd.watchdog / LOOKS);
+	csr_set(CSR_MIE, MIP_MTIP);
+}
+
+/** A host that does not run yet waits for the TSM anyway. */
+static bool host_waits(const struct tsmd_hart *hart)
+{
+	return hart->in_tsm &&
+	       (hart->booting || csr_read(CSR_SIP) & csr_read(CSR_SIE));
+}
+
+/**
+ * Number of the call or resumption that the TSM is at, never 0. It is not
+ * counted when it happens, where every instruction is paid on every call, but
+ * found in the event ring; what the ring has forgotten is one long stay.
+ */
+static unsigned long stay_of(const struct tsmd_hart *hart)
+{
+	const struct tee_ring *ring = hart->ring;
+	unsigned long at = ring->head;
+	unsigned int i;
+
+	for (i = 0; i < TEE_RING_EVENTS && at; i++, at--) {
+		u16 kind = ring->events[(at - 1) % TEE_RING_EVENTS].kind;
+
+		if (kind == TEE_EVENT_TEECALL || kind == TEE_EVENT_TEERESUME ||
+		    kind == TEE_EVENT_TSM_BOOT)
+			return at;
+	}
+	return -1UL;
+}
+
+bool tsmd_watchdog_look(struct tsmd_hart *hart)
+{
+	unsigned long stay = 0;
+
+	tsmd_watchdog_start(hart);
+	if (tsmd.watchdog && hart->has_sstc && host_waits(hart))
+		stay = stay_of(hart);
+	if (!stay || stay != hart->watched) {
+		hart->watched = stay;
+		hart->looks = 0;
+		return false;
+	}
+	return ++hart->looks >= LOOKS;
+}
