@@ -2,6 +2,7 @@
 /*
  * The run loop: a vCPU runs until something is left that user space decides.
  */
+#include <linux/completion.h>
 #include <linux/irqflags.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -81,6 +82,7 @@ static int run_once(struct covh_run *run)
 
 struct remote_run {
 	struct covh_run *run;
+	struct completion done;
 	int ret;
 };
 
@@ -89,21 +91,30 @@ static void run_in_ipi(void *info)
 	struct remote_run *remote = info;
 
 	remote->ret = run_once(remote->run);
+	complete(&remote->done);
 }
 
 /*
  * The IPI may come while that CPU runs a guest of KVM. Then KVM has all of its
  * guest's state in the hart, and every bit of it has to outlast the TEECALL.
+ * This CPU sleeps meanwhile: spinning would cost an emulated hart its time.
  */
 static int run_where_asked(struct covh_run *run)
 {
 	struct remote_run remote = { .run = run };
+	call_single_data_t call;
 	int ret;
 
 	if (!(run->flags & COVH_RUN_ON_CPU))
 		return run_once(run);
-	ret = smp_call_function_single(run->cpu, run_in_ipi, &remote, 1);
-	return ret ? ret : remote.ret;
+	init_completion(&remote.done);
+	INIT_CSD(&call, run_in_ipi, &remote);
+	ret = smp_call_function_single_async(run->cpu, &call);
+	if (ret)
+		return ret;
+	/* The IPI comes for sure, and both objects are on this stack. */
+	wait_for_completion(&remote.done);
+	return remote.ret;
 }
 
 static bool left_for_host_interrupt(const struct covh_run *run)
