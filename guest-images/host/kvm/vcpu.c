@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "kvm.h"
@@ -18,6 +19,19 @@
  * an older cross compiler do not.
  */
 #define SBI_DBCN	REGISTER(8UL << KVM_REG_RISCV_TYPE_SHIFT, 9)
+
+/* prctl() of Linux 6.5, unknown to the headers of older cross compilers */
+#define V_SET_CONTROL	69
+#define V_CONTROL_ON	2
+
+/*
+ * KVM gives its guest vectors only when the VMM's own thread may use them. A
+ * host without vectors refuses, and then its guests have none either.
+ */
+static void allow_vectors(void)
+{
+	prctl(V_SET_CONTROL, V_CONTROL_ON, 0, 0, 0);
+}
 
 static bool set_register(struct vcpu *vcpu, uint64_t id, uint64_t value)
 {
@@ -50,6 +64,7 @@ static bool map_run(struct vcpu *vcpu, const struct vm *vm)
 bool vcpu_create(struct vcpu *vcpu, const struct vm *vm, uint64_t id,
 		 uint64_t arg)
 {
+	allow_vectors();
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
 	if (vcpu->fd < 0)
 		return report_failure("KVM_CREATE_VCPU", "see dmesg");
