@@ -30,6 +30,9 @@ void print_decimal(unsigned long value);
 /** Copy a measurement register into a page-aligned buffer; returns the SBI error. */
 long read_measurement(void *page, size_t size, unsigned int reg);
 
+/** End the guest with a message about a trap that nothing can be done about. */
+void trapped(unsigned long scause, unsigned long sepc, unsigned long stval);
+
 /** End the guest; does not return. */
 void shutdown(void) __attribute__((noreturn));
 

@@ -28,7 +28,7 @@ from harness.build.kernel import (
 )
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
 from harness.build.store import Key, Store, key_of
-from harness.build.userland import GuestsRecipe, InitramfsRecipe, TvmToolRecipe
+from harness.build.userland import GuestsRecipe, InitramfsRecipe, KvmToolRecipe, TvmToolRecipe
 from harness.config.schema import Config
 from harness.errors import Cancelled, ConfigError, TeecallError
 from harness.files import scratch
@@ -143,7 +143,8 @@ class Builder:
 
     def _recipes(self) -> list[Recipe]:
         config = self._config
-        recipes: list[Recipe] = [OpenSbiRecipe(), OverlayRecipe(), TvmToolRecipe(), GuestsRecipe()]
+        recipes: list[Recipe] = [OpenSbiRecipe(), OverlayRecipe()]
+        recipes += [TvmToolRecipe(), KvmToolRecipe(), GuestsRecipe()]
         if not config.tsm.elf:
             recipes.append(TsmRecipe())
         if not config.host.kernel:

@@ -37,6 +37,31 @@ class TvmToolRecipe(Recipe):
         bench.keep(output / "tvm")
 
 
+class KvmToolRecipe(Recipe):
+    """The `kvm` tool, a static program for the host that runs plain guests of its KVM."""
+
+    name = "kvm"
+    sources = ("host", "abi")
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the tool, on what it shares with `tvm`, and on the ABI."""
+        return {
+            "kvm": facts.sources.part("host", "kvm"),
+            "tvm": facts.sources.part("host", "tvm"),
+            "uapi": facts.sources.part("host", "covh", "covh_uapi.h"),
+            "abi": facts.sources.identify("abi").id,
+            "compiler": facts.compiler,
+        }
+
+    def build(self, bench: Bench) -> None:
+        """Build the tool beside the one it shares files with."""
+        bench.copy("abi", "firmware", "abi")
+        host = bench.copy("host", "guest-images", "host")
+        output = bench.work / "output"
+        bench.make(f"-C{host / 'kvm'}", f"O={output}", f"ABI_DIR={bench.work / 'firmware/abi'}")
+        bench.keep(output / "kvm")
+
+
 class GuestsRecipe(Recipe):
     """The payloads that run as TVMs."""
 
@@ -72,10 +97,10 @@ class GuestsRecipe(Recipe):
 
 
 class InitramfsRecipe(Recipe):
-    """The host's user space: busybox, init, the driver, the tool and the payloads."""
+    """The host's user space: busybox, init, the driver, the tools and the payloads."""
 
     name = "initramfs"
-    needs = ("covh", "tvm", "guests")
+    needs = ("covh", "tvm", "kvm", "guests")
     sources = ("busybox", "host")
     programs = ()
 
@@ -97,6 +122,7 @@ class InitramfsRecipe(Recipe):
             "BUSYBOX": _busybox(bench.sources.materialise("busybox")),
             "COVH_KO": _without_debug(bench, bench.needs["covh"] / "covh.ko"),
             "TVM": bench.needs["tvm"] / "tvm",
+            "KVM": bench.needs["kvm"] / "kvm",
             "PAYLOADS": bench.needs["guests"],
         }
         text = (host / LIST).read_text(encoding="utf-8")

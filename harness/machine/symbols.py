@@ -56,6 +56,20 @@ class ElfSymbols:
             )
         return Symbol(name, found.address + self._bias, found.size)
 
+    def function(self, name: str) -> Symbol:
+        """Return the function called `name` at the address where it is when the image runs.
+
+        Raises:
+            ConfigError: there is none, or the file has no symbol table.
+        """
+        found = next((symbol for symbol in self._functions if symbol.name == name), None)
+        if found is None:
+            raise ConfigError(
+                f"{self.path.name} has no function {name}",
+                "it must not be stripped (strip -g is fine)",
+            )
+        return Symbol(name, found.address + self._bias, found.size)
+
     def describe(self, address: int) -> str | None:
         """Return `function+offset` and, where known, `(file:line)` for an address of the image.
 

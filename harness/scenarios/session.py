@@ -31,7 +31,12 @@ from harness.ui import Ui
 from harness.verdict import Check, Verdict, worst
 
 # Each is the module in this package that has the scenario's STEPS.
-SCENARIOS: dict[str, str] = {"audit": "audit", "containment": "containment", "smoke": "smoke"}
+SCENARIOS: dict[str, str] = {
+    "audit": "audit",
+    "beside-kvm": "beside_kvm",
+    "containment": "containment",
+    "smoke": "smoke",
+}
 
 
 def steps_of(name: str) -> Sequence[Step[Smoke]]:

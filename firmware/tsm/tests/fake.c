@@ -141,24 +141,39 @@ void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,
 	guest->gpr[11] = a1;
 }
 
+static void step(enum fake_step what)
+{
+	if (fake.steps < ARRAY_SIZE(fake.step))
+		fake.step[fake.steps++] = what;
+}
+
 void arch_guest_load(const struct guest_context *guest,
 		     const struct guest_space *space)
 {
 	(void)guest;
 	fake.space = *space;
 	fake.loaded = true;
+	step(FAKE_LOAD);
 }
 
 void arch_guest_fence(u16 vmid)
 {
 	check_true(fake.loaded);
 	check_equal(vmid, fake.space.vmid);
+	fake.cached[fake.hart][vmid] = 0;
 	fake.fences++;
+	step(FAKE_FENCE);
 }
 
 void arch_guest_enter(struct guest_context *guest)
 {
+	u64 *cached = &fake.cached[fake.hart][fake.space.vmid];
+
 	check_true(fake.loaded);
+	/* A hart uses what it has cached for the VMID, whoever it was for. */
+	check_true(!*cached || *cached == fake.space.root);
+	*cached = fake.space.root;
+	step(FAKE_ENTRY);
 	fake.guest_entries++;
 	fake.guest(guest);
 }
@@ -167,6 +182,7 @@ void arch_guest_put(struct guest_context *guest)
 {
 	(void)guest;
 	fake.loaded = false;
+	step(FAKE_PUT);
 }
 
 static void describe_machine(void)

@@ -36,6 +36,7 @@ struct test {
 /** Each file's tests, ended by a NULL name */
 extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	measure_tests[], call_tests[], life_tests[], run_tests[],
+	vmid_tests[],
 	sbi_tests[], long_tests[], drop_tests[], lib_tests[], random_tests[];
 
 /** Note a failure and leave the test */
@@ -58,6 +59,19 @@ enum look {
 	LOOK_POLL,
 	/** The call is back */
 	LOOK_END,
+};
+
+/** More VMIDs than the TSM has slots */
+#define FAKE_VMIDS	128
+/** A root that is none of the TSM's: that of a guest of the host's own */
+#define FAKE_HOST_ROOT	1UL
+
+/** What happened to the guest's address space on a hart */
+enum fake_step {
+	FAKE_LOAD,
+	FAKE_FENCE,
+	FAKE_ENTRY,
+	FAKE_PUT,
 };
 
 /** What the machine does, reset before each test */
@@ -91,6 +105,11 @@ struct fake {
 	/** Runs instead of the guest */
 	void (*guest)(struct guest_context *guest);
 	unsigned int guest_entries;
+	/** What each hart has cached: the root whose translations, by VMID */
+	u64 cached[COVE_MAX_HARTS][FAKE_VMIDS];
+	/** Fences so far, as FAKE_ENTRY or the kind of fence, oldest first */
+	unsigned int steps;
+	enum fake_step step[16];
 };
 
 extern struct fake fake;

@@ -105,6 +105,8 @@ struct covh_pool_range {
 
 /* reply[] holds a0 and a1 of the forwarded call the vCPU waits for. */
 #define COVH_RUN_REPLY		(1U << 0)
+/* The vCPU runs on @cpu, in an IPI: in the middle of whatever that CPU does. */
+#define COVH_RUN_ON_CPU		(1U << 1)
 
 /**
  * struct covh_run - run a vCPU until something is left to user space
@@ -124,6 +126,9 @@ struct covh_pool_range {
  * @interrupts: out: exits that the driver dealt with in this call
  * @ticks: out: CSR time spent inside run_tvm_vcpu in this call
  * @instret: out: instructions spent inside run_tvm_vcpu in this call
+ * @hgatp: out: the host's hgatp before the last run: its own guest's VMID
+ * @cpu: CPU for COVH_RUN_ON_CPU, otherwise 0
+ * @reserved: 0
  *
  * Fails with EINTR when a signal came; the structure is valid then and the
  * vCPU goes on with the next call. ETIME: max_interrupts was reached.
@@ -145,6 +150,9 @@ struct covh_run {
 	__u64 interrupts;
 	__u64 ticks;
 	__u64 instret;
+	__u64 hgatp;
+	__u32 cpu;
+	__u32 reserved;
 };
 
 #define COVH_MEM_MAX		(1U << 20)

@@ -2,10 +2,13 @@
 /*
  * The run loop: a vCPU runs until something is left that user space decides.
  */
+#include <linux/completion.h>
 #include <linux/irqflags.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/smp.h>
 #include <linux/uaccess.h>
+#include <asm/csr.h>
 
 #include "covh.h"
 
@@ -69,11 +72,49 @@ static int run_once(struct covh_run *run)
 	shmem = covh_nacl_here();
 	if (shmem) {
 		give_reply(run, shmem);
+		run->hgatp = csr_read(CSR_HGATP);
 		covh_ecall_irqs_off(&regs);
 		take_exit(run, shmem, &regs);
 	}
 	local_irq_restore(flags);
 	return shmem ? 0 : -EOPNOTSUPP;
+}
+
+struct remote_run {
+	struct covh_run *run;
+	struct completion done;
+	int ret;
+};
+
+static void run_in_ipi(void *info)
+{
+	struct remote_run *remote = info;
+
+	remote->ret = run_once(remote->run);
+	complete(&remote->done);
+}
+
+/*
+ * The IPI may come while that CPU runs a guest of KVM. Then KVM has all of its
+ * guest's state in the hart, and every bit of it has to outlast the TEECALL.
+ * This CPU sleeps meanwhile: spinning would cost an emulated hart its time.
+ */
+static int run_where_asked(struct covh_run *run)
+{
+	struct remote_run remote = { .run = run };
+	call_single_data_t call;
+	int ret;
+
+	if (!(run->flags & COVH_RUN_ON_CPU))
+		return run_once(run);
+	init_completion(&remote.done);
+	INIT_CSD(&call, run_in_ipi, &remote);
+	ret = smp_call_function_single_async(run->cpu, &call);
+	if (ret)
+		return ret;
+	/* The IPI comes for sure, and both objects are on this stack. */
+	wait_for_completion(&remote.done);
+	return remote.ret;
 }
 
 static bool left_for_host_interrupt(const struct covh_run *run)
@@ -89,7 +130,7 @@ static int run_loop(struct covh_run *run)
 	for (;;) {
 		if (signal_pending(current))
 			return -EINTR;
-		ret = run_once(run);
+		ret = run_where_asked(run);
 		if (ret || !left_for_host_interrupt(run))
 			return ret;
 		run->interrupts++;
@@ -101,7 +142,12 @@ static int run_loop(struct covh_run *run)
 
 static bool valid(const struct covh_run *run)
 {
-	return run->sdid <= COVE_A6_SDID_MASK && !(run->flags & ~COVH_RUN_REPLY);
+	u32 known = COVH_RUN_REPLY | COVH_RUN_ON_CPU;
+
+	if (run->sdid > COVE_A6_SDID_MASK || (run->flags & ~known) ||
+	    run->reserved)
+		return false;
+	return run->flags & COVH_RUN_ON_CPU ? run->cpu < nr_cpu_ids : !run->cpu;
 }
 
 long covh_ioctl_run(void __user *argp)

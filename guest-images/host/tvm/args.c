@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,11 +11,11 @@ void usage_error(const char *format, ...)
 {
 	va_list list;
 
-	fputs("tvm: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(list, format);
 	vfprintf(stderr, format, list);
 	va_end(list);
-	fputs(" (tvm --help)\n", stderr);
+	fprintf(stderr, " (%s --help)\n", program_invocation_short_name);
 	exit(STATUS_USAGE);
 }
 

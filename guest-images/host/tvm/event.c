@@ -10,54 +10,6 @@
 
 #include "tvm.h"
 
-/* A guest that never ends a line is printed in pieces of this size. */
-#define LINE_MAX_BYTES	1024
-
-static bool as_json;
-static char line[LINE_MAX_BYTES];
-static size_t line_length;
-
-void events_as_json(bool json)
-{
-	as_json = json;
-}
-
-static void begin(const char *event)
-{
-	json_begin();
-	json_string("event", event);
-}
-
-static void flush_line(void)
-{
-	begin("console");
-	json_string_bytes("text", line, line_length);
-	json_end();
-	line_length = 0;
-}
-
-void event_console(char c)
-{
-	if (!as_json) {
-		putchar(c);
-		if (c == '\n')
-			fflush(stdout);
-		return;
-	}
-	if (c != '\n')
-		line[line_length++] = c;
-	if (c == '\n' || line_length == sizeof(line))
-		flush_line();
-}
-
-/* What the guest said last comes before what happened next. */
-static void finish_console(void)
-{
-	if (as_json && line_length)
-		flush_line();
-	fflush(stdout);
-}
-
 static void put_pages(const struct tvm *tvm)
 {
 	uint64_t pa = tvm->first_data;
@@ -89,12 +41,12 @@ static void put_pool(const struct tvm *tvm)
 
 void event_launch(const struct tvm *tvm)
 {
-	if (!as_json) {
+	if (!events_are_json()) {
 		fprintf(stderr, "tvm: TVM %" PRIu64 ": %" PRIu64 " measured pages, entry %#" PRIx64 ", argument %#" PRIx64 "\n",
 			tvm->id, tvm->image.pages, tvm->image.entry, tvm->arg);
 		return;
 	}
-	begin("launch");
+	event_begin("launch");
 	json_unsigned("tvm", tvm->id);
 	json_unsigned("entry", tvm->image.entry);
 	json_unsigned("arg", tvm->arg);
@@ -107,8 +59,8 @@ void event_exit(const struct run_end *end)
 {
 	const struct covh_run *last = &end->last;
 
-	finish_console();
-	if (!as_json) {
+	event_finish_console();
+	if (!events_are_json()) {
 		fprintf(stderr, "tvm: %s after %" PRIu64 " exits and %" PRIu64 " host interrupts; error %lld (%s), value %llu, scause %#llx, stval %#llx, htval %#llx\n",
 			end->reason, end->exits, end->interrupts,
 			(long long)last->error, error_name(last->error),
@@ -118,7 +70,7 @@ void event_exit(const struct run_end *end)
 			(unsigned long long)last->htval);
 		return;
 	}
-	begin("exit");
+	event_begin("exit");
 	json_string("reason", end->reason);
 	json_unsigned("scause", last->scause);
 	json_unsigned("stval", last->stval);
@@ -127,16 +79,17 @@ void event_exit(const struct run_end *end)
 	json_unsigned("value", last->value);
 	json_unsigned("exits", end->exits);
 	json_unsigned("interrupts", end->interrupts);
+	json_unsigned("hgatp", last->hgatp);
 	json_end();
 }
 
 void event_held(const char *name)
 {
-	if (!as_json) {
+	if (!events_are_json()) {
 		fprintf(stderr, "tvm: held; tvm release %s goes on\n", name);
 		return;
 	}
-	begin("held");
+	event_begin("held");
 	json_string("name", name);
 	json_end();
 }
@@ -144,13 +97,13 @@ void event_held(const char *name)
 /* An event that is nothing but an error code. */
 static void code(const char *event, int64_t error)
 {
-	finish_console();
-	if (!as_json) {
+	event_finish_console();
+	if (!events_are_json()) {
 		fprintf(stderr, "tvm: %s: %" PRId64 " (%s)\n", event, error,
 			error_name(error));
 		return;
 	}
-	begin(event);
+	event_begin(event);
 	json_signed("error", error);
 	json_end();
 }
@@ -167,12 +120,12 @@ void event_gone(int64_t error)
 
 void event_reclaim(uint64_t pages, int64_t error, uint64_t nonzero_bytes)
 {
-	if (!as_json) {
+	if (!events_are_json()) {
 		fprintf(stderr, "tvm: reclaim: %" PRIu64 " pages, %" PRId64 " (%s), %" PRIu64 " bytes not zero\n",
 			pages, error, error_name(error), nonzero_bytes);
 		return;
 	}
-	begin("reclaim");
+	event_begin("reclaim");
 	json_unsigned("pages", pages);
 	json_signed("error", error);
 	json_unsigned("nonzero_bytes", nonzero_bytes);
@@ -181,9 +134,9 @@ void event_reclaim(uint64_t pages, int64_t error, uint64_t nonzero_bytes)
 
 void event_done(void)
 {
-	if (!as_json)
+	if (!events_are_json())
 		return;
-	begin("done");
+	event_begin("done");
 	json_end();
 }
 
@@ -201,13 +154,13 @@ void event_error(const char *call, int64_t error, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(message, sizeof(message), format, list);
 	va_end(list);
-	finish_console();
-	if (!as_json) {
+	event_finish_console();
+	if (!events_are_json()) {
 		fprintf(stderr, "tvm: %s: %" PRId64 " (%s): %s\n", call, error,
 			error_name(error), message);
 		return;
 	}
-	begin("error");
+	event_begin("error");
 	json_string("call", call);
 	json_signed("error", error);
 	json_string("message", message);

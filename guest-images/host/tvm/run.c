@@ -3,10 +3,9 @@
  * The run loop of user space: console and end of the guest.
  */
 #include <errno.h>
-#include <signal.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/time.h>
 
 #include "tvm.h"
 
@@ -20,37 +19,6 @@
 #define INTERRUPTS_A_TURN	64
 
 enum { A0, A1, A2, A3, A4, A5, A6, A7 };
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int number)
-{
-	stop_signal = number;
-}
-
-/** From here on SIGINT, SIGTERM, SIGHUP and the time limit end the work in order. */
-void stop_signals_install(uint64_t timeout_s)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGALRM };
-	struct sigaction action = { .sa_handler = on_signal };
-	struct itimerval timer = { .it_value.tv_sec = timeout_s };
-
-	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
-	if (timeout_s)
-		setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-bool stop_requested(void)
-{
-	return stop_signal != 0;
-}
-
-const char *stop_reason(void)
-{
-	return stop_signal == SIGALRM ? "--timeout" : "a signal";
-}
 
 static void reply(struct covh_run *run, int64_t error, uint64_t value)
 {
@@ -68,7 +36,7 @@ static void answer_call(struct covh_run *run)
 	    (eid == COVE_EID_DBCN &&
 	     run->gprs[A6] == COVE_DBCN_CONSOLE_WRITE_BYTE)) {
 		event_console(run->gprs[A0]);
-		reply(run, COVE_SUCCESS, 0);
+		reply(run, COVE_SUCCESS, finish_requested());
 	} else {
 		reply(run, COVE_ERR_NOT_SUPPORTED, 0);
 	}
@@ -125,6 +93,8 @@ static const char *one_turn(struct tvm *tvm, struct run_end *end,
 		return "error";
 	}
 	end->exits++;
+	if (tvm->yield)
+		sched_yield();
 	return handle_exit(run);
 }
 
@@ -138,6 +108,10 @@ bool tvm_run(struct tvm *tvm, uint64_t max_exits, struct run_end *end)
 	memset(end, 0, sizeof(*end));
 	end->last.sdid = tvm->sdid;
 	end->last.tvm = tvm->id;
+	if (tvm->on_cpu >= 0) {
+		end->last.flags = COVH_RUN_ON_CPU;
+		end->last.cpu = tvm->on_cpu;
+	}
 	while (!end->reason)
 		end->reason = one_turn(tvm, end, max_exits);
 	event_exit(end);

@@ -11,6 +11,7 @@
 
 #include "cove.h"
 #include "covh_uapi.h"
+#include "signals.h"
 
 #define PAGE_SIZE	4096ULL
 #define BLOCK_SIZE	(2ULL << 20)
@@ -110,6 +111,10 @@ struct tvm {
 	struct area memory;
 	struct area staging;
 	uint64_t first_data;
+	/* CPU that runs the vCPU in an IPI, -1: where the tool is */
+	int64_t on_cpu;
+	/* Give the CPU away at every exit */
+	bool yield;
 };
 
 /* How a run ended */
@@ -125,13 +130,11 @@ bool tvm_free_area(struct tvm *tvm, struct area *area);
 bool tvm_run(struct tvm *tvm, uint64_t max_exits, struct run_end *end);
 bool tvm_teardown(struct tvm *tvm);
 
-/* run.c: a signal or the time limit ends whatever goes on */
-void stop_signals_install(uint64_t timeout_s);
-bool stop_requested(void);
-const char *stop_reason(void);
-
-/* event.c: what happened, as JSON lines or for people */
+/* console.c, event.c: what happened, as JSON lines or for people */
 void events_as_json(bool json);
+bool events_are_json(void);
+void event_begin(const char *event);
+void event_finish_console(void);
 void event_launch(const struct tvm *tvm);
 void event_console(char c);
 void event_exit(const struct run_end *end);

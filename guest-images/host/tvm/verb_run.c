@@ -15,7 +15,9 @@ struct run_options {
 	uint64_t sdid;
 	uint64_t max_exits;
 	uint64_t timeout_s;
+	int64_t on_cpu;
 	bool json;
+	bool yield;
 };
 
 static void parse(struct args *args, struct run_options *options)
@@ -33,6 +35,10 @@ static void parse(struct args *args, struct run_options *options)
 			options->hold = args_word(args, "NAME of --hold");
 		else if (!strcmp(word, "--max-exits"))
 			options->max_exits = args_number(args, "--max-exits");
+		else if (!strcmp(word, "--on-cpu"))
+			options->on_cpu = args_number(args, "--on-cpu");
+		else if (!strcmp(word, "--yield"))
+			options->yield = true;
 		else if (!strcmp(word, "--timeout"))
 			options->timeout_s = args_number(args, "--timeout");
 		else if (!strncmp(word, "--", 2) || options->path)
@@ -44,6 +50,8 @@ static void parse(struct args *args, struct run_options *options)
 		usage_error("ELF is missing");
 	if (options->sdid > COVE_A6_SDID_MASK)
 		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
+	if (options->on_cpu < -1 || options->on_cpu > INT32_MAX)
+		usage_error("--on-cpu: no such CPU");
 }
 
 static enum status load_image(struct tvm *tvm, const char *path)
@@ -75,7 +83,7 @@ static enum status live(struct tvm *tvm, const struct run_options *options)
 
 enum status verb_run(struct args *args)
 {
-	struct run_options options = { .sdid = DEFAULT_SDID };
+	struct run_options options = { .sdid = DEFAULT_SDID, .on_cpu = -1 };
 	struct tvm tvm = {};
 	enum status status;
 
@@ -91,6 +99,8 @@ enum status verb_run(struct args *args)
 		return STATUS_FAILED;
 	tvm.sdid = options.sdid;
 	tvm.arg = options.arg;
+	tvm.on_cpu = options.on_cpu;
+	tvm.yield = options.yield;
 	stop_signals_install(options.timeout_s);
 	status = live(&tvm, &options);
 	close(tvm.fd);

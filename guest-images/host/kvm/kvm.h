@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kvm: a small VMM for plain guests of the host's own KVM. It runs the same
+ * guest images as the tvm tool, whose image, JSON and signal code it shares.
+ */
+#ifndef KVM_TOOL_H
+#define KVM_TOOL_H
+
+#include <linux/kvm.h>
+
+#include "tvm.h"
+
+/* vm.c: the virtual machine and its memory */
+struct vm {
+	int kvm;
+	int fd;
+	/* Slots given to KVM so far */
+	uint32_t slots;
+	struct image image;
+	/* Host memory behind the image's region */
+	uint8_t *ram;
+};
+
+bool vm_create(struct vm *vm);
+bool vm_add_memory(struct vm *vm, uint64_t gpa, uint64_t size, uint8_t *host);
+bool vm_load(struct vm *vm, const char *path, enum status *status);
+void vm_destroy(struct vm *vm);
+
+/* vcpu.c: one vCPU from its first instruction to its end */
+struct vcpu {
+	int fd;
+	struct kvm_run *run;
+	size_t run_size;
+	/* Give the CPU away at every exit */
+	bool yield;
+	uint64_t exits;
+};
+
+bool vcpu_create(struct vcpu *vcpu, const struct vm *vm, uint64_t id,
+		 uint64_t arg);
+const char *vcpu_run(struct vcpu *vcpu);
+void vcpu_destroy(struct vcpu *vcpu);
+
+/* report.c */
+void report_launch(const struct vm *vm, uint64_t arg);
+void report_exit(const struct vcpu *vcpu, const char *reason);
+void report_done(void);
+
+/** A step failed: says which, why (errno), and what helps. Returns false. */
+bool report_failure(const char *step, const char *remedy);
+
+/** The same for what is wrong with the guest's image */
+void report_refusal(const char *step, const char *message);
+
+#endif
