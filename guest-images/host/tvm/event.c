@@ -14,12 +14,19 @@
 #define LINE_MAX_BYTES	1024
 
 static bool as_json;
+static bool quiet;
 static char line[LINE_MAX_BYTES];
 static size_t line_length;
 
 void events_as_json(bool json)
 {
 	as_json = json;
+}
+
+/** Nothing is shown: the caller looks at what the functions return. */
+void events_quiet(void)
+{
+	quiet = true;
 }
 
 static void begin(const char *event)
@@ -38,6 +45,8 @@ static void flush_line(void)
 
 void event_console(char c)
 {
+	if (quiet)
+		return;
 	if (!as_json) {
 		putchar(c);
 		if (c == '\n')
@@ -89,6 +98,8 @@ static void put_pool(const struct tvm *tvm)
 
 void event_launch(const struct tvm *tvm)
 {
+	if (quiet)
+		return;
 	if (!as_json) {
 		fprintf(stderr, "tvm: TVM %" PRIu64 ": %" PRIu64 " measured pages, entry %#" PRIx64 ", argument %#" PRIx64 "\n",
 			tvm->id, tvm->image.pages, tvm->image.entry, tvm->arg);
@@ -107,6 +118,8 @@ void event_exit(const struct run_end *end)
 {
 	const struct covh_run *last = &end->last;
 
+	if (quiet)
+		return;
 	finish_console();
 	if (!as_json) {
 		fprintf(stderr, "tvm: %s after %" PRIu64 " exits and %" PRIu64 " host interrupts; error %lld (%s), value %llu, scause %#llx, stval %#llx, htval %#llx\n",
@@ -144,6 +157,8 @@ void event_held(const char *name)
 /* An event that is nothing but an error code. */
 static void code(const char *event, int64_t error)
 {
+	if (quiet)
+		return;
 	finish_console();
 	if (!as_json) {
 		fprintf(stderr, "tvm: %s: %" PRId64 " (%s)\n", event, error,
@@ -167,6 +182,8 @@ void event_gone(int64_t error)
 
 void event_reclaim(uint64_t pages, int64_t error, uint64_t nonzero_bytes)
 {
+	if (quiet)
+		return;
 	if (!as_json) {
 		fprintf(stderr, "tvm: reclaim: %" PRIu64 " pages, %" PRId64 " (%s), %" PRIu64 " bytes not zero\n",
 			pages, error, error_name(error), nonzero_bytes);
@@ -181,7 +198,7 @@ void event_reclaim(uint64_t pages, int64_t error, uint64_t nonzero_bytes)
 
 void event_done(void)
 {
-	if (!as_json)
+	if (!as_json || quiet)
 		return;
 	begin("done");
 	json_end();
@@ -198,6 +215,8 @@ void event_error(const char *call, int64_t error, const char *format, ...)
 	char message[256];
 	va_list list;
 
+	if (quiet)
+		return;
 	va_start(list, format);
 	vsnprintf(message, sizeof(message), format, list);
 	va_end(list);

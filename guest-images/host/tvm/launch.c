@@ -73,8 +73,10 @@ static bool step(struct tvm *tvm, const char *name, uint32_t fid,
 		return false;
 	}
 	error = device_covh(tvm->fd, tvm->sdid, fid, args, count, value);
-	if (error)
+	if (error) {
+		tvm->error = error;
 		event_error(name, error, "%s", remedy(error));
+	}
 	return !error;
 }
 
@@ -188,6 +190,7 @@ static bool convert(struct tvm *tvm)
 	}
 	if (ioctl(tvm->fd, COVH_FENCE, &fence))
 		fence.error = COVE_ERR_FAILED;
+	tvm->error = fence.error;
 	if (fence.error)
 		event_error(fence.fid == COVE_COVH_LOCAL_FENCE ?
 			    "local_fence" : "global_fence", fence.error,

@@ -9,8 +9,9 @@ static const char usage[] =
 "  call EXT FUNCTION [ARG...] [--sdid N] [--cpu N] [--json]\n"
 "          one ECALL; EXT: covh covi supd nacl base tsmd ... or a number,\n"
 "          FUNCTION: a name of firmware/abi/cove.yaml or a number\n"
-"  run ELF [--arg N] [--sdid N] [--json] [--hold NAME] [--max-exits N] [--timeout SECONDS]\n"
-"          launch a TVM, run it to its end, destroy it, reclaim its memory\n"
+"  run ELF [--arg N] [--sdid N] [--json] [--hold NAME] [--max-exits N] [--timeout SECONDS] [--roam]\n"
+"          launch a TVM, run it to its end, destroy it, reclaim its memory;\n"
+"          --roam: each turn of the vCPU on the next CPU\n"
 "  release NAME\n"
 "          let a TVM go that `run --hold NAME` holds\n"
 "  peek ADDR [LEN] [--json]\n"
@@ -20,6 +21,14 @@ static const char usage[] =
 "          at each address peek as many bytes as HEX has, then poke HEX; JSON\n"
 "  pool [--json]\n"
 "          state of the confidential pool\n"
+"  storm ELF [--rounds N] [--timeout SECONDS]\n"
+"          on every CPU at once: convert, fence, reclaim, launch TVMs; JSON\n"
+"  visible [--rounds N] [--timeout SECONDS]\n"
+"          what one CPU converts or reclaims all see at once; JSON\n"
+"  shootdown ELF [--rounds N] [--timeout SECONDS]\n"
+"          a page is closed under threads whose CPUs run TVMs; JSON\n"
+"  contend ELF --arg EXITS [--timeout SECONDS]\n"
+"          all CPUs run one vCPU, which may be on one at a time; JSON\n"
 "exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";
 
 static const struct verb {
@@ -33,6 +42,10 @@ static const struct verb {
 	{ "poke", verb_poke },
 	{ "probe", verb_probe },
 	{ "pool", verb_pool },
+	{ "storm", verb_storm },
+	{ "visible", verb_visible },
+	{ "shootdown", verb_shootdown },
+	{ "contend", verb_contend },
 };
 
 int main(int argc, char **argv)

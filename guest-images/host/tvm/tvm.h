@@ -110,6 +110,12 @@ struct tvm {
 	struct area memory;
 	struct area staging;
 	uint64_t first_data;
+	/* The last call of the launch that was refused, and why */
+	int64_t error;
+	/* Reclaims again as long as isolation entries lack for the hole */
+	bool patient;
+	/* Moves on to the next CPU before each turn of the vCPU */
+	bool roams;
 };
 
 /* How a run ended */
@@ -125,6 +131,9 @@ bool tvm_free_area(struct tvm *tvm, struct area *area);
 bool tvm_run(struct tvm *tvm, uint64_t max_exits, struct run_end *end);
 bool tvm_teardown(struct tvm *tvm);
 
+/* roam.c: the vCPU's next turn is on the next CPU, and a short one */
+void roam(struct covh_run *run);
+
 /* run.c: a signal or the time limit ends whatever goes on */
 void stop_signals_install(uint64_t timeout_s);
 bool stop_requested(void);
@@ -132,6 +141,7 @@ const char *stop_reason(void);
 
 /* event.c: what happened, as JSON lines or for people */
 void events_as_json(bool json);
+void events_quiet(void);
 void event_launch(const struct tvm *tvm);
 void event_console(char c);
 void event_exit(const struct run_end *end);
@@ -156,5 +166,9 @@ enum status verb_peek(struct args *args);
 enum status verb_poke(struct args *args);
 enum status verb_probe(struct args *args);
 enum status verb_pool(struct args *args);
+enum status verb_storm(struct args *args);
+enum status verb_visible(struct args *args);
+enum status verb_shootdown(struct args *args);
+enum status verb_contend(struct args *args);
 
 #endif

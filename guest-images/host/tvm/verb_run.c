@@ -16,6 +16,7 @@ struct run_options {
 	uint64_t max_exits;
 	uint64_t timeout_s;
 	bool json;
+	bool roams;
 };
 
 static void parse(struct args *args, struct run_options *options)
@@ -35,6 +36,8 @@ static void parse(struct args *args, struct run_options *options)
 			options->max_exits = args_number(args, "--max-exits");
 		else if (!strcmp(word, "--timeout"))
 			options->timeout_s = args_number(args, "--timeout");
+		else if (!strcmp(word, "--roam"))
+			options->roams = true;
 		else if (!strncmp(word, "--", 2) || options->path)
 			usage_error("unexpected \"%s\"", word);
 		else
@@ -91,6 +94,7 @@ enum status verb_run(struct args *args)
 		return STATUS_FAILED;
 	tvm.sdid = options.sdid;
 	tvm.arg = options.arg;
+	tvm.roams = options.roams;
 	stop_signals_install(options.timeout_s);
 	status = live(&tvm, &options);
 	close(tvm.fd);
