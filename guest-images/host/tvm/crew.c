@@ -22,6 +22,9 @@ bool pin_to(int cpu)
 	return !sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* Looks before a waiting process gives way */
+#define SPINS	2000
+
 static sigjmp_buf fault_return;
 
 static void on_fault(int number)
@@ -45,9 +48,14 @@ bool read_faults(const volatile uint8_t *byte)
 
 bool wait_for(const uint64_t *word, uint64_t value)
 {
-	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != value)
+	for (uint64_t spins = 0;
+	     __atomic_load_n(word, __ATOMIC_ACQUIRE) != value; spins++) {
 		if (stop_requested())
 			return false;
+		/* With more harts than cores the others need the core. */
+		if (spins > SPINS)
+			usleep(100);
+	}
 	return true;
 }
 

@@ -113,6 +113,9 @@ static bool reclaim(struct tvm *tvm)
 
 	if (!pages)
 		return true;
+	/* A launch that did not get to its fence, whether refused or stopped. */
+	if (tvm->unfenced)
+		tvm_fence(tvm);
 	error = reclaim_blocks(tvm, area);
 	ok = !error && inspect(tvm, area->base, pages, &nonzero);
 	event_reclaim(pages - area->converted, error, nonzero);

@@ -112,6 +112,8 @@ struct tvm {
 	uint64_t first_data;
 	/* The last call of the launch that was refused, and why */
 	int64_t error;
+	/* Pages were converted and not fenced since: none can be reclaimed */
+	bool unfenced;
 	/* Reclaims again as long as isolation entries lack for the hole */
 	bool patient;
 	/* Moves on to the next CPU before each turn of the vCPU */
@@ -127,6 +129,7 @@ struct run_end {
 };
 
 bool tvm_launch(struct tvm *tvm);
+bool tvm_fence(struct tvm *tvm);
 bool tvm_free_area(struct tvm *tvm, struct area *area);
 bool tvm_run(struct tvm *tvm, uint64_t max_exits, struct run_end *end);
 bool tvm_teardown(struct tvm *tvm);
