@@ -31,7 +31,7 @@ from harness.ui import Ui
 from harness.verdict import Check, Verdict, worst
 
 # Each is the module in this package that has the scenario's STEPS.
-SCENARIOS: dict[str, str] = {"audit": "audit", "smoke": "smoke"}
+SCENARIOS: dict[str, str] = {"audit": "audit", "smoke": "smoke", "smp": "smp"}
 
 
 def steps_of(name: str) -> Sequence[Step[Smoke]]:

@@ -14,11 +14,7 @@
 #define SCAUSE_ECALL_VS	10
 #define MAX_EXITS	4000
 
-static struct {
-	const char *path;
-	uint64_t exits;
-	uint64_t timeout_s;
-} options = { .timeout_s = 30 };
+static struct crew_options options = { .timeout_s = 30 };
 
 static struct tvm tvm;
 
@@ -66,7 +62,7 @@ static void work(struct crew *crew, unsigned int index)
 
 static void check_numbers(struct crew *crew)
 {
-	for (uint64_t i = 1; i <= options.exits; i++) {
+	for (uint64_t i = 1; i <= options.arg; i++) {
 		uint64_t times = crew->shared->words[FIRST + i];
 
 		if (times != 1)
@@ -75,33 +71,15 @@ static void check_numbers(struct crew *crew)
 	}
 }
 
-static void parse(struct args *args)
-{
-	while (args_more(args)) {
-		const char *word = args_word(args, "ELF");
-
-		if (!strcmp(word, "--arg"))
-			options.exits = args_number(args, "--arg");
-		else if (!strcmp(word, "--timeout"))
-			options.timeout_s = args_number(args, "--timeout");
-		else if (!strncmp(word, "--", 2) || options.path)
-			usage_error("unexpected \"%s\"", word);
-		else
-			options.path = word;
-	}
-	if (!options.path)
-		usage_error("ELF is missing");
-	if (options.exits > MAX_EXITS)
-		usage_error("--arg is at most %d", MAX_EXITS);
-}
-
 enum status verb_contend(struct args *args)
 {
 	struct crew crew;
 	char why[128];
 	bool ended = false;
 
-	parse(args);
+	crew_parse(args, &options, true);
+	if (options.arg > MAX_EXITS)
+		usage_error("--arg is at most %d", MAX_EXITS);
 	stop_signals_install(options.timeout_s);
 	events_quiet();
 	if (!image_load(&tvm.image, options.path, why, sizeof(why)))
@@ -110,7 +88,7 @@ enum status verb_contend(struct args *args)
 	if (tvm.fd < 0 || !crew_prepare(&crew))
 		return STATUS_FAILED;
 	tvm.sdid = DEFAULT_SDID;
-	tvm.arg = options.exits;
+	tvm.arg = options.arg;
 	if (tvm_launch(&tvm)) {
 		crew_start(&crew, work);
 		ended = crew_wait(&crew);

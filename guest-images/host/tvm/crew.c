@@ -59,6 +59,30 @@ bool wait_for(const uint64_t *word, uint64_t value)
 	return true;
 }
 
+/** The answer is JSON with and without --json. */
+void crew_parse(struct args *args, struct crew_options *options,
+		bool with_guest)
+{
+	while (args_more(args)) {
+		const char *word = args_word(args, "option");
+
+		if (!strcmp(word, "--json"))
+			continue;
+		else if (!strcmp(word, "--rounds"))
+			options->rounds = args_number(args, "--rounds");
+		else if (!strcmp(word, "--arg"))
+			options->arg = args_number(args, "--arg");
+		else if (!strcmp(word, "--timeout"))
+			options->timeout_s = args_number(args, "--timeout");
+		else if (!strncmp(word, "--", 2) || options->path || !with_guest)
+			usage_error("unexpected \"%s\"", word);
+		else
+			options->path = word;
+	}
+	if (with_guest && !options->path)
+		usage_error("ELF is missing");
+}
+
 /** A place for a process on each CPU that this one may use. */
 bool crew_prepare(struct crew *crew)
 {

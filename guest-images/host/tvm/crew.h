@@ -39,7 +39,19 @@ struct crew {
 	pid_t pid[CREW_MAX];
 };
 
+/* What the verbs can be told */
+struct crew_options {
+	/* The guest; NULL for a verb that takes none */
+	const char *path;
+	uint64_t rounds;
+	/* The guest's argument */
+	uint64_t arg;
+	uint64_t timeout_s;
+};
+
 /* crew.c */
+void crew_parse(struct args *args, struct crew_options *options,
+		bool with_guest);
 bool crew_prepare(struct crew *crew);
 void crew_start(struct crew *crew,
 		void (*work)(struct crew *crew, unsigned int index));

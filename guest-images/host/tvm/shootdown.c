@@ -16,11 +16,7 @@
 
 #include "crew.h"
 
-static struct {
-	const char *path;
-	uint64_t rounds;
-	uint64_t timeout_s;
-} options = { .rounds = 100, .timeout_s = 30 };
+static struct crew_options options = { .rounds = 100, .timeout_s = 30 };
 
 /* Words that the processes share: how many TVMs run */
 enum { RUNNING };
@@ -176,24 +172,6 @@ static void shoot(struct crew *crew)
 	}
 }
 
-static void parse(struct args *args)
-{
-	while (args_more(args)) {
-		const char *word = args_word(args, "ELF");
-
-		if (!strcmp(word, "--rounds"))
-			options.rounds = args_number(args, "--rounds");
-		else if (!strcmp(word, "--timeout"))
-			options.timeout_s = args_number(args, "--timeout");
-		else if (!strncmp(word, "--", 2) || options.path)
-			usage_error("unexpected \"%s\"", word);
-		else
-			options.path = word;
-	}
-	if (!options.path)
-		usage_error("ELF is missing");
-}
-
 /* The shooting is a process of its own, so that one can give it up. */
 static struct crew shooters;
 
@@ -209,7 +187,7 @@ enum status verb_shootdown(struct args *args)
 	struct crew guests, one;
 	bool ended;
 
-	parse(args);
+	crew_parse(args, &options, true);
 	events_quiet();
 	stop_signals_install(options.timeout_s);
 	if (!crew_prepare(&guests) || !crew_prepare(&shooters) ||

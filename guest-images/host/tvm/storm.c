@@ -18,12 +18,7 @@
 /* A TVM takes far longer than a conversion: one to so many of those. */
 #define CONVERSIONS	4
 
-static struct {
-	const char *path;
-	uint64_t rounds;
-	uint64_t sdid;
-	uint64_t timeout_s;
-} options = { .rounds = 1, .sdid = DEFAULT_SDID, .timeout_s = 60 };
+static struct crew_options options = { .rounds = 1, .timeout_s = 60 };
 
 struct worker {
 	struct tally *tally;
@@ -40,7 +35,7 @@ static int64_t move(struct worker *worker, uint32_t fid, uint64_t pages)
 
 	/* Others hold the isolation entries for a moment only. */
 	for (;;) {
-		error = device_covh(worker->tvm.fd, options.sdid, fid, args, 2,
+		error = device_covh(worker->tvm.fd, DEFAULT_SDID, fid, args, 2,
 				    NULL);
 		if (error != COVE_ERR_OUT_OF_RANGES || stop_requested())
 			return error;
@@ -52,15 +47,15 @@ static int64_t move(struct worker *worker, uint32_t fid, uint64_t pages)
 /* Raw, so that fences of all harts get in each other's way. */
 static void raw_fence(struct worker *worker)
 {
-	device_covh(worker->tvm.fd, options.sdid, COVE_COVH_GLOBAL_FENCE, NULL,
+	device_covh(worker->tvm.fd, DEFAULT_SDID, COVE_COVH_GLOBAL_FENCE, NULL,
 		    0, NULL);
-	device_covh(worker->tvm.fd, options.sdid, COVE_COVH_LOCAL_FENCE, NULL,
+	device_covh(worker->tvm.fd, DEFAULT_SDID, COVE_COVH_LOCAL_FENCE, NULL,
 		    0, NULL);
 }
 
 static bool fence(struct worker *worker)
 {
-	struct covh_fence all = { .sdid = options.sdid };
+	struct covh_fence all = { .sdid = DEFAULT_SDID };
 
 	raw_fence(worker);
 	if (ioctl(worker->tvm.fd, COVH_FENCE, &all))
@@ -177,7 +172,7 @@ static void work(struct crew *crew, unsigned int index)
 	char why[128];
 
 	events_quiet();
-	worker.tvm.sdid = options.sdid;
+	worker.tvm.sdid = DEFAULT_SDID;
 	worker.tvm.patient = true;
 	if (!image_load(&worker.tvm.image, options.path, why, sizeof(why))) {
 		crew_fail(worker.tally, "%s", why);
@@ -197,20 +192,7 @@ enum status verb_storm(struct args *args)
 {
 	struct crew crew;
 
-	while (args_more(args)) {
-		const char *word = args_word(args, "ELF");
-
-		if (!strcmp(word, "--rounds"))
-			options.rounds = args_number(args, "--rounds");
-		else if (!strcmp(word, "--timeout"))
-			options.timeout_s = args_number(args, "--timeout");
-		else if (!strncmp(word, "--", 2) || options.path)
-			usage_error("unexpected \"%s\"", word);
-		else
-			options.path = word;
-	}
-	if (!options.path)
-		usage_error("ELF is missing");
+	crew_parse(args, &options, true);
 	stop_signals_install(options.timeout_s);
 	if (!crew_prepare(&crew))
 		return STATUS_FAILED;

@@ -15,10 +15,7 @@
 
 #define BLOCK_PAGES	(BLOCK_SIZE / PAGE_SIZE)
 
-static struct {
-	uint64_t rounds;
-	uint64_t timeout_s;
-} options = { .rounds = 2, .timeout_s = 30 };
+static struct crew_options options = { .rounds = 2, .timeout_s = 30 };
 
 static int fd;
 static uint64_t base;
@@ -27,21 +24,15 @@ static volatile uint8_t *map;
 /* Words that the processes share */
 enum { PHASE, DONE };
 
-/*
- * All look at the same moment and nobody goes on before all have looked. The
- * words are spun on: a process that slept would come too late to see the first
- * moment.
- */
+/* The leader waits until all have looked, the others until it has moved. */
 static bool meet(struct crew *crew, unsigned int leader, unsigned int index,
 		 uint64_t phase)
 {
 	uint64_t *words = crew->shared->words;
 
-	if (index != leader)
-		return wait_for(&words[PHASE], phase);
-	if (!wait_for(&words[DONE], (phase - 1) * crew->count))
-		return false;
-	return true;
+	if (index == leader)
+		return wait_for(&words[DONE], (phase - 1) * crew->count);
+	return wait_for(&words[PHASE], phase);
 }
 
 static void announce(struct crew *crew, uint64_t phase)
@@ -78,13 +69,11 @@ static bool one_phase(struct crew *crew, unsigned int index, uint64_t phase)
 	struct tally *tally = &crew->shared->tally[index];
 	bool closed = phase & 1;
 
+	if (!meet(crew, leader, index, phase))
+		return false;
 	if (index == leader) {
-		if (!meet(crew, leader, index, phase))
-			return false;
 		move(crew, index, closed);
 		announce(crew, phase);
-	} else if (!meet(crew, leader, index, phase)) {
-		return false;
 	}
 	if (read_faults(map) != closed ||
 	    read_faults(map + BLOCK_SIZE - 1) != closed)
@@ -128,16 +117,7 @@ enum status verb_visible(struct args *args)
 	struct crew crew;
 	enum status status;
 
-	while (args_more(args)) {
-		const char *word = args_word(args, "option");
-
-		if (!strcmp(word, "--rounds"))
-			options.rounds = args_number(args, "--rounds");
-		else if (!strcmp(word, "--timeout"))
-			options.timeout_s = args_number(args, "--timeout");
-		else
-			usage_error("unexpected \"%s\"", word);
-	}
+	crew_parse(args, &options, false);
 	stop_signals_install(options.timeout_s);
 	/* The processes share the open file: its pages and its mapping. */
 	if (!crew_prepare(&crew) || !take_block())
