@@ -121,7 +121,8 @@ def storm(smoke: Smoke) -> str:
 def shootdown(smoke: Smoke) -> str:
     """Close a page under threads on harts that run TVMs: nobody reads it any more."""
     harts = _several(smoke)
-    rounds = 30 * _scale() if harts <= 4 else 10 * _scale()
+    # With more harts than cores each round waits for each hart's turn.
+    rounds = max(3, 48 // harts**2) * _scale()
     done = _crew(smoke, "shootdown", _SPIN, "--rounds", rounds)
     if number(done, "launches") != harts:
         raise CheckFailed(f"TVMs ran on {number(done, 'launches')} harts of {harts}")

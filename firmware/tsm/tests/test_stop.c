@@ -194,6 +194,54 @@ static void stopped_destroy_is_finished(void)
 	check_equal(covh(DESTROY_TVM, id).error, COVE_ERR_INVALID_PARAM);
 }
 
+/* The other hart does not take the answer for one of its own calls. */
+static void finished_call_answers_nobody(void)
+{
+	u64 id = with_pages();
+
+	check_equal(covh(ADD_TVM_PAGE_TABLE_PAGES, id, FAR, PAGES).error, 0);
+	fake.interrupt_after = 1;
+	check_true(covh(DESTROY_TVM, id).interrupted);
+	fake.stopped = 1;
+	fake.hart = 1;
+	check_equal(to_the_end(covh(CREATE_TVM, RAM_BASE, 16)).error,
+		    COVE_ERR_INVALID_ADDRESS);
+	check_equal(tsm_stats.pages[PAGE_UNASSIGNED], BUILD_PAGES + PAGES);
+	check_equal(covh(DESTROY_TVM, id).error, COVE_ERR_INVALID_PARAM);
+}
+
+/* It comes back in the middle and never calls: the rest is still done. */
+static void silent_hart_keeps_nothing(void)
+{
+	u64 id = with_pages();
+
+	check_true(leave_open(id, PAGES / 2));
+	fake.stopped = 1;
+	fake.hart = 1;
+	fake.interrupt_always = true;
+	/* The refusal, its way back, the first step of the open call's. */
+	check_true(covh(RECLAIM_PAGES, FAR, 1).interrupted);
+	check_true(teecall_again().interrupted);
+	check_true(teecall_again().interrupted);
+	fake.stopped = 0;
+	check_equal(to_the_end(teecall_again()).error, 0);
+}
+
+/* Half undone, the call is a new one, even if it looks the same. */
+static void dropped_call_is_not_resumed(void)
+{
+	u64 id = with_pages();
+	u64 tables = tsm_stats.pages[PAGE_TVM_PT];
+
+	fake.interrupt_after = 10;
+	check_true(covh(ADD_TVM_PAGE_TABLE_PAGES, id, FAR, PAGES).interrupted);
+	fake.interrupt_always = true;
+	check_true(other_call().interrupted);
+	fake.interrupt_always = false;
+	check_equal(covh(ADD_TVM_PAGE_TABLE_PAGES, id, FAR, PAGES).error, 0);
+	check_equal(tsm_stats.pages[PAGE_TVM_PT], tables + PAGES);
+}
+
 /* M-mode is asked only when another hart has a call open. */
 static void refusals_ask_nobody(void)
 {
@@ -210,6 +258,9 @@ const struct test stop_tests[] = {
 	{ "stop: running hart keeps its call", running_hart_keeps_its_call },
 	{ "stop: hart comes back", hart_that_comes_back_begins_anew },
 	{ "stop: destroy is finished", stopped_destroy_is_finished },
+	{ "stop: finished call answers nobody", finished_call_answers_nobody },
+	{ "stop: silent hart keeps nothing", silent_hart_keeps_nothing },
+	{ "stop: dropped call is not resumed", dropped_call_is_not_resumed },
 	{ "stop: refusals ask nobody", refusals_ask_nobody },
 	{ NULL, NULL },
 };
