@@ -36,6 +36,7 @@ SCENARIOS: dict[str, str] = {
     "beside-kvm": "beside_kvm",
     "containment": "containment",
     "smoke": "smoke",
+    "smp": "smp",
 }
 
 

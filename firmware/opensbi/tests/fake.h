@@ -25,6 +25,9 @@ typedef uint64_t u64;
 #define OPENSBI_VERSION_MAJOR	1
 #define OPENSBI_VERSION_MINOR	6
 
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+
 /* Instructions that only a hart has; what they do is not looked at. */
 #define __asm__
 #define __volatile__(...)	((void)0)
@@ -36,10 +39,12 @@ enum { PRV_U = 0, PRV_S = 1, PRV_M = 3 };
 #define MSTATUS_UXL		(3UL << 32)
 #define MSTATUS_SXL		(3UL << 34)
 #define MIP_VSTIP		(1UL << 6)
+#define MIP_MTIP		(1UL << 7)
 #define ENVCFG_STCE		(1UL << 63)
 #define MCAUSE_IRQ_MASK		(1UL << 63)
 #define CAUSE_SUPERVISOR_ECALL	9
 
+#define CSR_MIE			0x304
 #define CSR_MENVCFG		0x30a
 #define CSR_HVIP		0x645
 #define CSR_PMPCFG0		0x3a0

@@ -125,6 +125,23 @@ struct sbi_trap_context *name(struct tsmd_hart *hart,			\
 }
 UNUSED_TRAP(tsmd_tsm_call)
 UNUSED_TRAP(tsmd_tsm_fault)
+UNUSED_TRAP(tsmd_tsm_hang)
+
+void tsmd_sse_hold(struct tsmd_hart *hart)
+{
+	(void)hart;
+}
+
+void tsmd_sse_let_go(struct tsmd_hart *hart)
+{
+	(void)hart;
+}
+
+bool tsmd_watchdog_look(struct tsmd_hart *hart)
+{
+	(void)hart;
+	return false;
+}
 
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart)
 {

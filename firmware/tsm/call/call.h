@@ -16,7 +16,7 @@
 struct teecall {
 	/** a0 to a7 */
 	u64 args[8];
-	/** COVE_TEECALL_RESUME: the call interrupted on this hart, again */
+	/** COVE_TEECALL_RESUME: M-mode saw no other call since the interruption */
 	u64 resume;
 };
 
@@ -115,17 +115,25 @@ void long_init(void);
 struct answer long_start(const struct long_kind *kind,
 			 const struct teecall *call);
 
-/** A call is open on this hart; nearly always none is */
-bool long_is_open(void);
+/** Something is to be resumed or dropped before a new call; nearly never */
+bool long_to_settle(void);
 
 /** Go on with the open call of this hart; false if it is another one */
 bool long_resume(const struct teecall *call, struct answer *answer);
 
 /**
- * End this hart's open call, if there is one, without success.
+ * End this hart's open call, if there is one, without success; and those of
+ * stopped harts after long_stopped_in_the_way().
  * @return false if the host is wanted first: the same again later
  */
 bool long_drop(void);
+
+/**
+ * A call was refused with this error: may an open call of a hart that does not
+ * run the host be the reason? Then the call is to be made again, and the next
+ * long_drop() of this hart ends the open one first.
+ */
+bool long_stopped_in_the_way(s64 error);
 
 /** Address of the first page that the phase has not done yet */
 u64 long_next(const struct long_call *call);

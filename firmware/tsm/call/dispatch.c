@@ -12,14 +12,24 @@ void tsm_teecall(const struct teecall *call) __attribute__((noreturn));
 struct function {
 	call_handler handler;
 	const struct long_kind *kind;
+	/*
+	 * Touches no page, TVM or vCPU: an interrupted call stays open beside
+	 * it. The host makes such calls in interrupt handlers (the fence of a
+	 * conversion on another hart), and that is not its giving up the call
+	 * that was interrupted. Those that are not supported touch nothing.
+	 */
+	bool beside;
 };
 
 static const struct function covh[] = {
-	[COVE_COVH_GET_TSM_INFO] = { .handler = covh_get_tsm_info },
+	[COVE_COVH_GET_TSM_INFO] = { .handler = covh_get_tsm_info,
+				     .beside = true },
 	[COVE_COVH_CONVERT_PAGES] = { .kind = &convert_pages },
 	[COVE_COVH_RECLAIM_PAGES] = { .kind = &reclaim_pages },
-	[COVE_COVH_GLOBAL_FENCE] = { .handler = covh_global_fence },
-	[COVE_COVH_LOCAL_FENCE] = { .handler = covh_local_fence },
+	[COVE_COVH_GLOBAL_FENCE] = { .handler = covh_global_fence,
+				     .beside = true },
+	[COVE_COVH_LOCAL_FENCE] = { .handler = covh_local_fence,
+				    .beside = true },
 	[COVE_COVH_CREATE_TVM] = { .handler = covh_create_tvm },
 	[COVE_COVH_FINALIZE_TVM] = { .handler = covh_finalize_tvm },
 	[COVE_COVH_DESTROY_TVM] = { .kind = &destroy_tvm },
@@ -43,17 +53,24 @@ static u64 function_number(const struct teecall *call)
 	       ~((u64)COVE_A6_SDID_MASK << COVE_A6_SDID_SHIFT);
 }
 
-static inline struct answer new_call(const struct teecall *call)
+static const struct function *find(const struct teecall *call)
 {
 	u64 number = function_number(call);
-	const struct function *function;
+
+	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
+		return NULL;
+	return &covh[number];
+}
+
+static inline struct answer new_call(const struct teecall *call)
+{
+	const struct function *function = find(call);
 
 #ifdef TSM_FAULTS
-	fault_inject(number, call->args);
+	fault_inject(function_number(call), call->args);
 #endif
-	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
+	if (!function)
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
-	function = &covh[number];
 	if (function->kind)
 		return long_start(function->kind, call);
 	if (function->handler)
@@ -65,22 +82,34 @@ static inline struct answer new_call(const struct teecall *call)
 static struct answer __attribute__((noinline))
 with_open_call(const struct teecall *call)
 {
+	const struct function *function = find(call);
 	struct answer answer;
 
 	if (long_resume(call, &answer))
 		return answer;
+	if (!function)
+		return answer_error(COVE_ERR_NOT_SUPPORTED);
+	if (function->beside)
+		return function->handler(call->args);
 	/* The host wants something else: the open call never happened. */
 	if (!long_drop())
 		return (struct answer){ .interrupted = true };
 	return new_call(call);
 }
 
+/*
+ * What a stopped hart's open call keeps is set free in steps, before the call
+ * that needs it is made once more: the host executes its ECALL again.
+ */
 static inline struct answer dispatch(const struct teecall *call)
 {
+	struct answer answer;
+
 	fence_see(arch_hart());
-	if (long_is_open())
-		return with_open_call(call);
-	return new_call(call);
+	answer = long_to_settle() ? with_open_call(call) : new_call(call);
+	if (!answer.interrupted && long_stopped_in_the_way(answer.error))
+		return (struct answer){ .interrupted = true };
+	return answer;
 }
 
 struct answer call_dispatch(const struct teecall *call)

@@ -2,12 +2,21 @@
 /*
  * Long calls. Between two steps the TSM looks at the host's interrupts; if
  * one waits, the hart goes back to the host and the progress stays here until
- * the host makes the same call again on this hart. Each hart touches only its
- * own progress, so there is no lock.
+ * the host makes the same call again on this hart. Short calls that touch no
+ * page may come in between: the host's interrupt handlers make them.
+ *
+ * What a call has claimed it keeps while it is open. A hart that stops would
+ * keep it until it calls again, so the others may end its call for it: whoever
+ * works on an open call has its lock, and a hart's own call is touched by
+ * another hart only while M-mode says that the hart does not run the host.
  */
 #include "call/call.h"
 
 static struct long_call open_call[COVE_MAX_HARTS];
+static struct spinlock open_lock[COVE_MAX_HARTS];
+
+/* This hart's last call met pages or a TVM that a stopped hart may keep. */
+static bool others_in_the_way[COVE_MAX_HARTS];
 
 /*
  * A call that was given up beyond the point of no return. It has happened, so
@@ -23,7 +32,9 @@ static struct {
 void long_init(void)
 {
 	memset(open_call, 0, sizeof(open_call));
+	memset(open_lock, 0, sizeof(open_lock));
 	memset(kept_answer, 0, sizeof(kept_answer));
+	memset(others_in_the_way, 0, sizeof(others_in_the_way));
 }
 
 static struct long_call *current(void)
@@ -31,9 +42,29 @@ static struct long_call *current(void)
 	return &open_call[arch_hart()];
 }
 
-bool long_is_open(void)
+/* Only its own hart opens a call, so none is none until that hart acts. */
+static bool is_open(const struct long_call *call)
 {
-	return current()->kind;
+	return __atomic_load_n(&call->kind, __ATOMIC_ACQUIRE);
+}
+
+bool long_to_settle(void)
+{
+	return is_open(current()) || others_in_the_way[arch_hart()];
+}
+
+/*
+ * Another hart may be ending this one's call, which it began while this hart
+ * was stopped. It holds the lock for one step only.
+ */
+static void lock_own(void)
+{
+	spin_lock(&open_lock[arch_hart()]);
+}
+
+static void unlock_own(void)
+{
+	spin_unlock(&open_lock[arch_hart()]);
 }
 
 /* One step; true when it was the last one. */
@@ -91,25 +122,38 @@ struct answer long_start(const struct long_kind *kind,
 
 	if (take_kept_answer(call, &answer))
 		return answer;
+	lock_own();
 	memset(open, 0, sizeof(*open));
 	memcpy(open->args, call->args, sizeof(open->args));
 	error = kind->begin(open, call->args);
-	if (error)
+	if (error) {
+		unlock_own();
 		return answer_error(error);
+	}
 	open->kind = kind;
-	return go_on(open);
+	answer = go_on(open);
+	unlock_own();
+	return answer;
 }
 
 bool long_resume(const struct teecall *call, struct answer *answer)
 {
 	struct long_call *open = current();
+	bool same;
 
-	if (!open->kind || open->dropped ||
-	    call->resume != COVE_TEECALL_RESUME ||
-	    memcmp(open->args, call->args, sizeof(open->args)))
+	if (!is_open(open))
 		return false;
-	*answer = go_on(open);
-	return true;
+	lock_own();
+	/*
+	 * M-mode's resume mark is not asked for: it is lost when the host's
+	 * interrupt handler made a short call in between.
+	 */
+	same = open->kind && !open->dropped &&
+	       !memcmp(open->args, call->args, sizeof(open->args));
+	if (same)
+		*answer = go_on(open);
+	unlock_own();
+	return same;
 }
 
 static void give_up(struct long_call *call)
@@ -137,23 +181,97 @@ static void end_dropped(struct long_call *call)
 		call->kind = NULL;
 }
 
+/* A step of a call that nobody waits for; true when it was the last one. */
+static bool drop_step(struct long_call *call)
+{
+	if (!call->dropped)
+		give_up(call);
+	return step(call);
+}
+
+static bool drop_own(struct long_call *open)
+{
+	while (is_open(open)) {
+		lock_own();
+		if (open->kind && drop_step(open))
+			end_dropped(open);
+		unlock_own();
+		if (arch_interrupt_pending())
+			return false;
+	}
+	return true;
+}
+
+static bool stopped(unsigned int hart)
+{
+	return !(tsmd_harts_running() >> hart & 1);
+}
+
+/*
+ * One step towards the end of another hart's call, if that hart has stopped.
+ * M-mode is asked with the lock held, so the hart cannot have come back and
+ * opened a new call. Once the call is marked as dropped it is nobody's: a hart
+ * that comes back goes on with the same steps.
+ * @return false when there is nothing left to do
+ */
+static bool stopped_step(unsigned int hart)
+{
+	struct long_call *open = &open_call[hart];
+	bool ours;
+
+	/* Held means that the hart is back and sees to it. */
+	if (!spin_trylock(&open_lock[hart]))
+		return false;
+	ours = open->kind && (open->dropped || stopped(hart));
+	/* Nobody executes that call again: it leaves no answer. */
+	if (ours && drop_step(open))
+		open->kind = NULL;
+	spin_unlock(&open_lock[hart]);
+	return ours;
+}
+
+/* At least one step is done before the host gets its hart. */
+static bool drop_stopped(void)
+{
+	unsigned int hart;
+
+	for (hart = 0; hart < COVE_MAX_HARTS; hart++)
+		while (hart != arch_hart() && is_open(&open_call[hart]) &&
+		       stopped_step(hart))
+			if (arch_interrupt_pending())
+				return false;
+	return true;
+}
+
 /*
  * The call that comes after it has not begun, so there is nothing to remember
  * of it: the host makes it again, and it is a new call then as it is now.
  */
 bool long_drop(void)
 {
-	struct long_call *open = current();
+	unsigned int hart = arch_hart();
 
-	if (open->kind && !open->dropped)
-		give_up(open);
-	while (open->kind) {
-		if (step(open))
-			end_dropped(open);
-		if (arch_interrupt_pending())
-			return false;
-	}
+	if (!drop_own(current()))
+		return false;
+	if (others_in_the_way[hart] && !drop_stopped())
+		return false;
+	others_in_the_way[hart] = false;
 	return true;
+}
+
+bool long_stopped_in_the_way(s64 error)
+{
+	unsigned int hart;
+
+	if (error != COVE_ERR_INVALID_ADDRESS && error != COVE_ERR_BUSY)
+		return false;
+	for (hart = 0; hart < COVE_MAX_HARTS; hart++)
+		if (hart != arch_hart() && is_open(&open_call[hart]) &&
+		    stopped(hart)) {
+			others_in_the_way[arch_hart()] = true;
+			return true;
+		}
+	return false;
 }
 
 u64 long_next(const struct long_call *call)

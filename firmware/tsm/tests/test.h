@@ -37,7 +37,8 @@ struct test {
 extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	measure_tests[], call_tests[], life_tests[], run_tests[],
 	vmid_tests[],
-	sbi_tests[], long_tests[], drop_tests[], lib_tests[], random_tests[];
+	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
+	random_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
@@ -146,6 +147,12 @@ void give_pages(u64 base, u64 pages);
 
 /** create_tvm from unassigned pages; @return the id */
 u64 create_tvm(void);
+
+/**
+ * A call that is refused with COVE_ERR_INVALID_PARAM and still makes the hart
+ * drop its open call
+ */
+struct answer other_call(void);
 
 /** A TVM with region, tables, vCPU and two measured pages, not finalized */
 u64 build_tvm(void);

@@ -173,6 +173,7 @@ static void all_can_be_undone(void)
 	u64 i;
 
 	fake.interrupt_after = 0;
+	fake.stopped = 0;
 	fence_all();
 	destroy_all();
 	for (i = 0; i < POOL_PAGES; i++)
@@ -193,6 +194,8 @@ static void random_calls_lose_nothing(void)
 	fake_info.nacl[1] = NACL_BASE + COVE_NACL_SHMEM_SIZE;
 	for (i = 0; i < CALLS; i++) {
 		fake.hart = draw(2);
+		/* The other hart stops now and then; one that calls runs. */
+		fake.stopped = draw(4) ? 0 : 2 >> fake.hart;
 		fake.interrupt_after = draw(3);
 		fake.release_error = draw(8) ? 0 : COVE_ERR_OUT_OF_RANGES;
 		fake.assign_error = draw(8) ? 0 : COVE_ERR_OUT_OF_RANGES;

@@ -71,7 +71,10 @@ static int dispatch(struct covh_file *file, struct covh_regs *regs, u32 flags)
 		move_pages(regs, flags, is_covh(regs, COVE_COVH_CONVERT_PAGES));
 		return 0;
 	}
-	make_call(regs, flags);
+	if (is_covh(regs, COVE_COVH_GLOBAL_FENCE))
+		covh_fence_raw(make_call, regs, flags);
+	else
+		make_call(regs, flags);
 	if (regs->error != COVE_SUCCESS)
 		return 0;
 	if (is_covh(regs, COVE_COVH_DESTROY_TVM))

@@ -75,6 +75,8 @@ long covh_ioctl_call(struct covh_file *file, void __user *argp);
 
 /* fence.c */
 s64 covh_fence_all(struct covh_fence *fence);
+void covh_fence_raw(void (*make_call)(struct covh_regs *regs, u32 flags),
+		    struct covh_regs *regs, u32 flags);
 long covh_ioctl_fence(void __user *argp);
 
 /* nacl.c */

@@ -82,7 +82,9 @@ void covh_ecall_exact(struct covh_regs *regs)
  * covh_ecall_interruptible() - make one ECALL that lets interrupts through
  *
  * A call that the TSM gives up for an interrupt is made again by returning to
- * the ECALL itself, so it must be found on the hart where it began.
+ * the ECALL itself, so it must be found on the hart where it began. A fence in
+ * an IPI on this CPU leaves it as it is; this driver makes no other call of the
+ * TSM in an interrupt.
  */
 void covh_ecall_interruptible(struct covh_regs *regs)
 {

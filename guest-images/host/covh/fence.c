@@ -77,6 +77,21 @@ s64 covh_fence_all(struct covh_fence *fence)
 	return fence->error;
 }
 
+/*
+ * covh_fence_raw() - a global_fence of user space
+ *
+ * It waits for a covh_fence_all() that goes on: the TSM would refuse that one
+ * if another fence began between its ending the open one and its own, and its
+ * caller would be left with pages that are neither usable nor reclaimable.
+ */
+void covh_fence_raw(void (*make_call)(struct covh_regs *regs, u32 flags),
+		    struct covh_regs *regs, u32 flags)
+{
+	mutex_lock(&fence_mutex);
+	make_call(regs, flags);
+	mutex_unlock(&fence_mutex);
+}
+
 long covh_ioctl_fence(void __user *argp)
 {
 	struct covh_fence fence;

@@ -11,12 +11,24 @@
 #define LINE_MAX_BYTES	1024
 
 static bool as_json;
+static bool quiet;
 static char line[LINE_MAX_BYTES];
 static size_t line_length;
 
 void events_as_json(bool json)
 {
 	as_json = json;
+}
+
+/** Nothing is shown: the caller looks at what the functions return. */
+void events_quiet(void)
+{
+	quiet = true;
+}
+
+bool events_are_quiet(void)
+{
+	return quiet;
 }
 
 bool events_are_json(void)
@@ -40,6 +52,8 @@ static void flush_line(void)
 
 void event_console(char c)
 {
+	if (quiet)
+		return;
 	if (!as_json) {
 		putchar(c);
 		if (c == '\n')

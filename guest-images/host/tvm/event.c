@@ -41,6 +41,8 @@ static void put_pool(const struct tvm *tvm)
 
 void event_launch(const struct tvm *tvm)
 {
+	if (events_are_quiet())
+		return;
 	if (!events_are_json()) {
 		fprintf(stderr, "tvm: TVM %" PRIu64 ": %" PRIu64 " measured pages, entry %#" PRIx64 ", argument %#" PRIx64 "\n",
 			tvm->id, tvm->image.pages, tvm->image.entry, tvm->arg);
@@ -59,6 +61,8 @@ void event_exit(const struct run_end *end)
 {
 	const struct covh_run *last = &end->last;
 
+	if (events_are_quiet())
+		return;
 	event_finish_console();
 	if (!events_are_json()) {
 		fprintf(stderr, "tvm: %s after %" PRIu64 " exits and %" PRIu64 " host interrupts; error %lld (%s), value %llu, scause %#llx, stval %#llx, htval %#llx\n",
@@ -97,6 +101,8 @@ void event_held(const char *name)
 /* An event that is nothing but an error code. */
 static void code(const char *event, int64_t error)
 {
+	if (events_are_quiet())
+		return;
 	event_finish_console();
 	if (!events_are_json()) {
 		fprintf(stderr, "tvm: %s: %" PRId64 " (%s)\n", event, error,
@@ -120,6 +126,8 @@ void event_gone(int64_t error)
 
 void event_reclaim(uint64_t pages, int64_t error, uint64_t nonzero_bytes)
 {
+	if (events_are_quiet())
+		return;
 	if (!events_are_json()) {
 		fprintf(stderr, "tvm: reclaim: %" PRIu64 " pages, %" PRId64 " (%s), %" PRIu64 " bytes not zero\n",
 			pages, error, error_name(error), nonzero_bytes);
@@ -134,7 +142,7 @@ void event_reclaim(uint64_t pages, int64_t error, uint64_t nonzero_bytes)
 
 void event_done(void)
 {
-	if (!events_are_json())
+	if (!events_are_json() || events_are_quiet())
 		return;
 	event_begin("done");
 	json_end();
@@ -151,6 +159,8 @@ void event_error(const char *call, int64_t error, const char *format, ...)
 	char message[256];
 	va_list list;
 
+	if (quiet)
+		return;
 	va_start(list, format);
 	vsnprintf(message, sizeof(message), format, list);
 	va_end(list);

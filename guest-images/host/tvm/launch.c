@@ -73,8 +73,10 @@ static bool step(struct tvm *tvm, const char *name, uint32_t fid,
 		return false;
 	}
 	error = device_covh(tvm->fd, tvm->sdid, fid, args, count, value);
-	if (error)
+	if (error) {
+		tvm->error = error;
 		event_error(name, error, "%s", remedy(error));
+	}
 	return !error;
 }
 
@@ -173,11 +175,27 @@ static void relocate(struct layout *at, uint64_t base)
 	at->data = base + at->data * PAGE_SIZE;
 }
 
+/** Settle the conversions; false after reporting what failed. */
+bool tvm_fence(struct tvm *tvm)
+{
+	struct covh_fence fence = { .sdid = tvm->sdid };
+
+	if (ioctl(tvm->fd, COVH_FENCE, &fence))
+		fence.error = COVE_ERR_FAILED;
+	if (fence.error) {
+		tvm->error = fence.error;
+		event_error(fence.fid == COVE_COVH_LOCAL_FENCE ?
+			    "local_fence" : "global_fence", fence.error,
+			    "%u CPUs did their fence", fence.cpus);
+	}
+	tvm->unfenced = fence.error;
+	return !fence.error;
+}
+
 /* Whole blocks, bottom-up: the isolation hardware then needs one range. */
 static bool convert(struct tvm *tvm)
 {
 	struct area *area = &tvm->memory;
-	struct covh_fence fence = { .sdid = tvm->sdid };
 
 	while (area->converted < area->pages) {
 		if (!STEP(tvm, "convert_pages", CONVERT_PAGES, NULL,
@@ -185,14 +203,9 @@ static bool convert(struct tvm *tvm)
 			  BLOCK_SIZE / PAGE_SIZE))
 			return false;
 		area->converted += BLOCK_SIZE / PAGE_SIZE;
+		tvm->unfenced = true;
 	}
-	if (ioctl(tvm->fd, COVH_FENCE, &fence))
-		fence.error = COVE_ERR_FAILED;
-	if (fence.error)
-		event_error(fence.fid == COVE_COVH_LOCAL_FENCE ?
-			    "local_fence" : "global_fence", fence.error,
-			    "%u CPUs did their fence", fence.cpus);
-	return !fence.error;
+	return tvm_fence(tvm);
 }
 
 static bool create(struct tvm *tvm, const struct layout *at, void *page)

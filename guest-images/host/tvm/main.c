@@ -9,10 +9,11 @@ static const char usage[] =
 "  call EXT FUNCTION [ARG...] [--sdid N] [--cpu N] [--json]\n"
 "          one ECALL; EXT: covh covi supd nacl base tsmd ... or a number,\n"
 "          FUNCTION: a name of firmware/abi/cove.yaml or a number\n"
-"  run ELF [--arg N] [--sdid N] [--json] [--hold NAME] [--max-exits N] [--timeout SECONDS] [--on-cpu N] [--yield]\n"
+"  run ELF [--arg N] [--sdid N] [--json] [--hold NAME] [--max-exits N] [--timeout SECONDS] [--on-cpu N] [--yield] [--roam]\n"
 "          launch a TVM, run it to its end, destroy it, reclaim its memory;\n"
 "          --on-cpu runs it in IPIs of that CPU, whatever that does meanwhile,\n"
 "          --yield gives the CPU away at every exit;\n"
+"          --roam: each turn of the vCPU on the next CPU;\n"
 "          SIGUSR1: console calls of the guest answer 1, which may mean it ends\n"
 "  release NAME\n"
 "          let a TVM go that `run --hold NAME` holds\n"
@@ -23,6 +24,14 @@ static const char usage[] =
 "          at each address peek as many bytes as HEX has, then poke HEX; JSON\n"
 "  pool [--json]\n"
 "          state of the confidential pool\n"
+"  storm ELF [--rounds N] [--timeout SECONDS]\n"
+"          on every CPU at once: convert, fence, reclaim, launch TVMs; JSON\n"
+"  visible [--rounds N] [--timeout SECONDS]\n"
+"          what one CPU converts or reclaims all see at once; JSON\n"
+"  shootdown ELF [--rounds N] [--timeout SECONDS]\n"
+"          a page is closed under threads whose CPUs run TVMs; JSON\n"
+"  contend ELF --arg EXITS [--timeout SECONDS]\n"
+"          all CPUs run one vCPU, which may be on one at a time; JSON\n"
 "exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";
 
 static const struct verb {
@@ -36,6 +45,10 @@ static const struct verb {
 	{ "poke", verb_poke },
 	{ "probe", verb_probe },
 	{ "pool", verb_pool },
+	{ "storm", verb_storm },
+	{ "visible", verb_visible },
+	{ "shootdown", verb_shootdown },
+	{ "contend", verb_contend },
 };
 
 int main(int argc, char **argv)

@@ -81,6 +81,8 @@ static const char *one_turn(struct tvm *tvm, struct run_end *end,
 	run->max_interrupts = turns_left(end, max_exits);
 	if (stop_requested() || !run->max_interrupts)
 		return "limit";
+	if (tvm->roams)
+		roam(run);
 	error = ioctl(tvm->fd, COVH_RUN, run) ? errno : 0;
 	end->interrupts += run->interrupts;
 	if (error == EINTR || error == ETIME)

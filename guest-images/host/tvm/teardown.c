@@ -3,6 +3,7 @@
  * The way back, from wherever the launch got to. Every step is tried even
  * when one before it failed: what can be given back is.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -90,6 +91,11 @@ static int64_t reclaim_blocks(struct tvm *tvm, struct area *area)
 					    COVE_COVH_RECLAIM_PAGES, args, 2,
 					    NULL);
 
+		if (error == COVE_ERR_OUT_OF_RANGES && tvm->patient &&
+		    !stop_requested()) {
+			sched_yield();
+			continue;
+		}
 		if (error)
 			return error;
 		area->converted = left;
@@ -107,6 +113,9 @@ static bool reclaim(struct tvm *tvm)
 
 	if (!pages)
 		return true;
+	/* A launch that did not get to its fence, whether refused or stopped. */
+	if (tvm->unfenced)
+		tvm_fence(tvm);
 	error = reclaim_blocks(tvm, area);
 	ok = !error && inspect(tvm, area->base, pages, &nonzero);
 	event_reclaim(pages - area->converted, error, nonzero);

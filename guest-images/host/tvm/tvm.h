@@ -115,6 +115,14 @@ struct tvm {
 	int64_t on_cpu;
 	/* Give the CPU away at every exit */
 	bool yield;
+	/* The last call of the launch that was refused, and why */
+	int64_t error;
+	/* Pages were converted and not fenced since: none can be reclaimed */
+	bool unfenced;
+	/* Reclaims again as long as isolation entries lack for the hole */
+	bool patient;
+	/* Moves on to the next CPU before each turn of the vCPU */
+	bool roams;
 };
 
 /* How a run ended */
@@ -126,13 +134,19 @@ struct run_end {
 };
 
 bool tvm_launch(struct tvm *tvm);
+bool tvm_fence(struct tvm *tvm);
 bool tvm_free_area(struct tvm *tvm, struct area *area);
 bool tvm_run(struct tvm *tvm, uint64_t max_exits, struct run_end *end);
 bool tvm_teardown(struct tvm *tvm);
 
+/* roam.c: the vCPU's next turn is on the next CPU, and a short one */
+void roam(struct covh_run *run);
+
 /* console.c, event.c: what happened, as JSON lines or for people */
 void events_as_json(bool json);
 bool events_are_json(void);
+void events_quiet(void);
+bool events_are_quiet(void);
 void event_begin(const char *event);
 void event_finish_console(void);
 void event_launch(const struct tvm *tvm);
@@ -159,5 +173,9 @@ enum status verb_peek(struct args *args);
 enum status verb_poke(struct args *args);
 enum status verb_probe(struct args *args);
 enum status verb_pool(struct args *args);
+enum status verb_storm(struct args *args);
+enum status verb_visible(struct args *args);
+enum status verb_shootdown(struct args *args);
+enum status verb_contend(struct args *args);
 
 #endif

@@ -18,6 +18,7 @@ struct run_options {
 	int64_t on_cpu;
 	bool json;
 	bool yield;
+	bool roams;
 };
 
 static void parse(struct args *args, struct run_options *options)
@@ -41,6 +42,8 @@ static void parse(struct args *args, struct run_options *options)
 			options->yield = true;
 		else if (!strcmp(word, "--timeout"))
 			options->timeout_s = args_number(args, "--timeout");
+		else if (!strcmp(word, "--roam"))
+			options->roams = true;
 		else if (!strncmp(word, "--", 2) || options->path)
 			usage_error("unexpected \"%s\"", word);
 		else
@@ -101,6 +104,7 @@ enum status verb_run(struct args *args)
 	tvm.arg = options.arg;
 	tvm.on_cpu = options.on_cpu;
 	tvm.yield = options.yield;
+	tvm.roams = options.roams;
 	stop_signals_install(options.timeout_s);
 	status = live(&tvm, &options);
 	close(tvm.fd);
