@@ -16,8 +16,8 @@ import msgspec
 
 from harness.abi import Error
 from harness.abi import Event as Kind
-from harness.build.bench import BenchRecipe
 from harness.build.builder import Builder, Outcome
+from harness.build.payload import BenchRecipe
 from harness.config.schema import Config
 from harness.errors import MachineError
 from harness.machine.bare import bare_machine, run_to_end

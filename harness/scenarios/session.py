@@ -31,7 +31,11 @@ from harness.ui import Ui
 from harness.verdict import Check, Verdict, worst
 
 # Each is the module in this package that has the scenario's STEPS.
-SCENARIOS: dict[str, str] = {"audit": "audit", "smoke": "smoke"}
+SCENARIOS: dict[str, str] = {
+    "audit": "audit",
+    "interrupt-sweep": "sweep",
+    "smoke": "smoke",
+}
 
 
 def steps_of(name: str) -> Sequence[Step[Smoke]]:
