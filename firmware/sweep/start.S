@@ -53,10 +53,10 @@ boot:
 	/* Started by SBI HSM. */
 	.globl	second_entry
 second_entry:
-	la	t1, lost
+	la	t1, trap
 	csrw	stvec, t1
 	la	sp, second_stack
-	call	other_main
+	call	second_main
 
 	/*
 	 * void sweep_call(struct frame *frame)

@@ -246,6 +246,8 @@ void sleep_until(u64 time);
 
 /** Convert what is needed and make the TVM */
 void operations_setup(void);
+/** Go on with the operations on this hart */
+void operations_move(void);
 /** Bring about the state that the operation starts from */
 void operation_before(enum operation operation);
 void operation_fill(struct frame *frame, enum operation operation);
@@ -260,6 +262,8 @@ void flush_records(void);
 void record_frame(struct record *record, const struct frame *frame);
 void sweep_timer(void);
 void sweep_other(u64 hart);
+/** Harts that take part beside this one do their local fence */
+void others_fence(void);
 void measure_delays(void);
 
 #endif

@@ -68,7 +68,9 @@ def place_of(point: Point, events: Sequence[Event]) -> Place:
         events: of its call, in order.
     """
     at = pending_at(point)
-    if at < point.call:
+    entered = next((e.time for e in events if e.kind == Kind.TEECALL), point.end)
+    # One that was taken before M-mode had the hart was pending before the ECALL.
+    if at < point.call or (point.taken and point.taken_at < entered):
         return Place.BEFORE
     if at > point.end:
         return Place.AFTER
@@ -225,7 +227,8 @@ def _run(point: Point, events: Sequence[Event]) -> Iterator[str]:
         yield "the run ended by an interrupt before one was pending"
     if cause & INTERRUPT and point.taken and point.taken_cause != cause:
         yield f"the run ended with {cause:#x}, the host took {point.taken_cause:#x}"
-    if point.operation == Operation.SPIN and not cause & INTERRUPT:
+    spins = point.operation == Operation.SPIN and place_of(point, events) is not Place.BEFORE
+    if spins and not cause & INTERRUPT:
         yield f"the spinning TVM was left with {cause:#x} and no interrupt"
     if not cause & INTERRUPT and cause != ECALL_VS:
         yield f"the TVM was left with {cause:#x}"

@@ -103,20 +103,20 @@ class Sweep:
         self._memory = memory
         self._recorder = recorder
         self._position = 0
-        self._written = 0
+        self._ready = False
         self._stats = ""
         self._done = False
         self._batch: list[tuple[Point, list[Event]]] = []
 
     def wait(self) -> bool:
-        """Wait for the next batch; False when there is none any more.
+        """Wait for a batch that was not read yet; False when there is none any more.
 
         Raises:
             CheckFailed: the payload says that something was refused.
             MachineCrash, MachineHang, DeadlineExceeded: it says nothing.
         """
-        if self._done:
-            return False
+        if self._done or self._ready:
+            return self._ready
         machine = self._machine
         try:
             wait_line(
@@ -129,7 +129,8 @@ class Sweep:
         self._done = line.startswith(_DONE)
         if not self._done and not line.startswith(_BATCH):
             raise CheckFailed(line.decode(errors="replace"), "see uart.log")
-        return not self._done
+        self._ready = not self._done
+        return self._ready
 
     def _line(self) -> bytes:
         """Take the next line, which has begun."""
@@ -161,6 +162,7 @@ class Sweep:
         if self._stats and stats != self._stats:
             raise CheckFailed(f"the TSM counted {self._stats} before, {stats} now", "see tsm.log")
         self._stats = stats
+        self._ready = False
         self._memory.taken(ram)
         return found
 

@@ -17,7 +17,7 @@ from harness.trace.ring import Memory
 _MAGIC = 0x5045455753
 _PLAN = struct.Struct("<9Q")
 _HEAD = struct.Struct("<5Q")
-_RECORD = struct.Struct("<12Qq8QQQQQqQ")
+_RECORD = struct.Struct("<12Qq11QqQ")
 _DELAY = struct.Struct("<24s4Qq")
 _BATCH = 48
 _DELAYS = 16
