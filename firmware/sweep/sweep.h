@@ -162,6 +162,8 @@ struct record {
 	s64 sent_error;
 	/** stimecmp behind the call */
 	u64 stimecmp;
+	/** CSR time behind the reading of sip */
+	u64 sip_at;
 };
 
 /** Filled by the payload, emptied by the harness */

@@ -3,7 +3,7 @@
 #include "sweep.h"
 
 #define SIE_STIE	(1UL << IRQ_TIMER)
-#define MARGIN		60
+#define MARGIN		160
 /* So far into the spinning guest, which does not end by itself */
 #define SPIN_TICKS	160
 
@@ -44,6 +44,7 @@ static void one_point(enum operation operation, enum arrival arrival, u64 k,
 	record->stval = csr_read("stval");
 	record->stimecmp = csr_read(STIMECMP);
 	record->sip = csr_read("sip");
+	record->sip_at = csr_read("time");
 	record->wrong_gprs = wrong_gprs(&frame);
 	record->wrong_csrs = wrong_csrs(&frame, operation);
 	/* A tick that is late, or comes twice, shows here. */

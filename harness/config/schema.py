@@ -120,7 +120,7 @@ class Build(Struct, frozen=True, forbid_unknown_fields=True):
 class Sweep(Struct, frozen=True, forbid_unknown_fields=True):
     """How fine `teecall run interrupt-sweep` is."""
 
-    step: Positive = 61
+    step: Positive = 89
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

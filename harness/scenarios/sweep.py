@@ -50,9 +50,7 @@ def build(smoke: Smoke) -> str:
     outcome = smoke.builder.run()
     smoke.places = dict(outcome.places)
     # What a report on a dead machine takes addresses from.
-    smoke.artefacts = replace(
-        outcome.artefacts, vmlinux=smoke.places["sweep"] / "sweep.elf"
-    )
+    smoke.artefacts = replace(outcome.artefacts, vmlinux=smoke.places["sweep"] / "sweep.elf")
     smoke.versions.update(outcome.artefacts.versions)
     return f"built {', '.join(outcome.built)}" if outcome.built else "everything is up to date"
 

@@ -20,8 +20,6 @@ SOFT, TIMER = INTERRUPT | 1, INTERRUPT | 5
 ECALL_VS = 10
 _SSIP, _STIP = 1 << 1, 1 << 5
 _ECALL_SIZE = 4
-# From the return of the call until the payload has read sip.
-_READ_TICKS = 60
 _ANSWERS = {
     Operation.NULL: (Error.NOT_SUPPORTED, 0),
     Operation.CONVERT: (Error.SUCCESS, 65),
@@ -158,7 +156,7 @@ def _left_pending(point: Point) -> Iterator[str]:
         yield f"stimecmp is {point.stimecmp:#x}, the host wrote {point.deadline:#x}"
     if point.deadline <= point.end and not point.sip & _STIP:
         yield "the timer interrupt is lost: its time is over and sip.STIP is clear"
-    if point.deadline > point.end + _READ_TICKS and point.sip & _STIP:
+    if point.deadline > point.sip_at and point.sip & _STIP:
         yield "sip.STIP is set before its time"
 
 

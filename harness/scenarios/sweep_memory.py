@@ -17,7 +17,7 @@ from harness.trace.ring import Memory
 _MAGIC = 0x5045455753
 _PLAN = struct.Struct("<9Q")
 _HEAD = struct.Struct("<5Q")
-_RECORD = struct.Struct("<12Qq11QqQ")
+_RECORD = struct.Struct("<12Qq11QqQQ")
 _DELAY = struct.Struct("<24s4Qq")
 _BATCH = 48
 _DELAYS = 16
@@ -96,6 +96,7 @@ class Point(NamedTuple):
     sent_end: int
     sent_error: int
     stimecmp: int
+    sip_at: int
 
     @property
     def name(self) -> str:
@@ -167,6 +168,5 @@ class SweepMemory:
             )
         data = memory.read(place.address + 8, count * _DELAY.size)
         return [
-            Delay(name.rstrip(b"\0").decode(), *rest)
-            for name, *rest in _DELAY.iter_unpack(data)
+            Delay(name.rstrip(b"\0").decode(), *rest) for name, *rest in _DELAY.iter_unpack(data)
         ]

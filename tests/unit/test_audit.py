@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
+from harness.machine.bare import patched
 from harness.machine.symbols import Symbol
 from harness.scenarios.audit_compare import (
     ANSWER_A0,
