@@ -98,9 +98,10 @@ void measure_delays(void)
 {
 	u64 base = sweep_plan.pool_base, pages = sweep_plan.pool_pages;
 	u64 measured = sweep_plan.measured_pages;
+	u64 large = sweep_plan.large_pages;
 	u64 own = LAUNCH_PAGES + GUEST_PAGES;
 	u64 rest = base + own * PAGE, more = GUEST_GPA + (1UL << 21);
-	u64 tables = pages - own - measured;
+	u64 tables = pages - own - large;
 	struct launch launch = {
 		.pool = base,
 		.image = sweep_guest,
@@ -116,14 +117,14 @@ void measure_delays(void)
 	whole("convert", COVE_COVH_CONVERT_PAGES, pages, (u64[6]){ base, pages });
 	fences();
 	need("launch", launch_create(&launch));
-	given_up("measured, given up", COVE_COVH_ADD_TVM_MEASURED_PAGES, measured,
-		 (u64[6]){ launch.id, sweep_plan.source, rest, 0, measured, more });
+	given_up("tables, given up", COVE_COVH_ADD_TVM_PAGE_TABLE_PAGES, tables,
+		 (u64[6]){ launch.id, rest + large * PAGE, tables });
+	whole("tables", COVE_COVH_ADD_TVM_PAGE_TABLE_PAGES, tables,
+	      (u64[6]){ launch.id, rest + large * PAGE, tables });
+	given_up("measured, given up", COVE_COVH_ADD_TVM_MEASURED_PAGES, large,
+		 (u64[6]){ launch.id, sweep_plan.source, rest, 0, large, more });
 	whole("measured", COVE_COVH_ADD_TVM_MEASURED_PAGES, measured,
 	      (u64[6]){ launch.id, sweep_plan.source, rest, 0, measured, more });
-	given_up("tables, given up", COVE_COVH_ADD_TVM_PAGE_TABLE_PAGES, tables,
-		 (u64[6]){ launch.id, rest + measured * PAGE, tables });
-	whole("tables", COVE_COVH_ADD_TVM_PAGE_TABLE_PAGES, tables,
-	      (u64[6]){ launch.id, rest + measured * PAGE, tables });
 	need("launch", launch_finalize(&launch));
 	spin(launch.id);
 	whole("destroy", COVE_COVH_DESTROY_TVM, pages, (u64[6]){ launch.id });

@@ -177,6 +177,13 @@ static void one_point(enum operation operation, enum arrival arrival, u64 k,
 	operation_after(operation, record);
 }
 
+static bool covered(enum operation operation, const struct record *record)
+{
+	if (operation == OP_SPIN)
+		return record->deadline > record->call + spin_ticks;
+	return record->deadline >= record->end;
+}
+
 static void sweep_operation(enum operation operation, enum arrival arrival)
 {
 	struct record *record;
@@ -186,7 +193,7 @@ static void sweep_operation(enum operation operation, enum arrival arrival)
 		record = next_record();
 		one_point(operation, arrival, k, record);
 		k += sweep_plan.step;
-	} while (record->deadline < record->end);
+	} while (!covered(operation, record));
 }
 
 static void receiver(void)
@@ -204,6 +211,8 @@ static void receiver(void)
 		sweep_operation(operations[i], ARRIVE_IPI);
 		sweep_operation(operations[i], ARRIVE_FENCE);
 	}
+	/* A fence would not end it. */
+	sweep_operation(OP_SPIN, ARRIVE_IPI);
 	flush_records();
 	order.over = 1;
 	wake_sender();

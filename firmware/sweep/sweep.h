@@ -91,8 +91,12 @@ struct plan {
 	u64 pool_base;
 	u64 pool_pages;
 	u64 harts;
-	/** Pages of the largest add_tvm_measured_pages, and plain RAM for them */
+	/**
+	 * Pages of the add_tvm_measured_pages that is seen through and of the
+	 * largest, which is given up; plain RAM for them
+	 */
 	u64 measured_pages;
+	u64 large_pages;
 	u64 source;
 };
 
@@ -257,6 +261,9 @@ void operation_fill(struct frame *frame, enum operation operation);
 void operation_after(enum operation operation, struct record *record);
 
 /* timer.c, other.c, delay.c */
+
+/** How long after the call OP_SPIN is swept; known after OP_EXIT */
+extern u64 spin_ticks;
 
 /** A record of the batch; a full batch is handed to the harness first */
 struct record *next_record(void);

@@ -5,10 +5,9 @@
 #define SIE_STIE	(1UL << IRQ_TIMER)
 #define MARGIN		160
 /* So far into the spinning guest, which does not end by itself */
-#define SPIN_TICKS	160
+#define SPIN_TICKS	1200
 
-/* Where an uninterrupted OP_EXIT ends: no guest starts later than that. */
-static u64 exit_ticks;
+u64 spin_ticks;
 
 void record_frame(struct record *record, const struct frame *frame)
 {
@@ -64,7 +63,7 @@ static bool covered(enum operation operation, u64 k,
 		    const struct record *record)
 {
 	if (operation == OP_SPIN)
-		return k > exit_ticks + SPIN_TICKS;
+		return k > spin_ticks;
 	return record->deadline > record->end + MARGIN;
 }
 
@@ -79,7 +78,8 @@ static void sweep_operation(enum operation operation, enum arrival arrival)
 		k += sweep_plan.step;
 	} while (!covered(operation, k, record));
 	if (operation == OP_EXIT)
-		exit_ticks = k;
+		/* No guest starts later than this operation ends. */
+		spin_ticks = k + SPIN_TICKS;
 }
 
 void sweep_timer(void)

@@ -31,8 +31,8 @@ _PAGE = 4096
 _TICK_S = 1e-7
 # rdsm-tsm.md 3: no TEECALL delays the host's tick by more than 1 ms of guest time.
 _MAX_DELAY_TICKS = 10_000
-# Plain memory of the host behind everything that QEMU loads, for the guest's pages.
-_SOURCE = 0xA8000000
+# Plain memory of the host, up to the TSM's, for the guest's pages.
+_SOURCE = 0x81000000
 _MEASURED_PAGES = 256
 
 
@@ -130,14 +130,17 @@ def _as_json(each: object) -> dict[str, object]:
 
 
 def _plan(config: Config, mode: int) -> Plan:
+    pool_pages = config.memory.pool_size // _PAGE
+    plain_pages = max(0, config.memory.tsm_base - _SOURCE) // _PAGE
     return Plan(
         mode=mode,
         step=config.sweep.step,
         first=0,
         pool_base=config.memory.pool_base,
-        pool_pages=config.memory.pool_size // _PAGE,
+        pool_pages=pool_pages,
         harts=config.machine.harts,
         measured_pages=_MEASURED_PAGES,
+        large_pages=min(pool_pages // 2, plain_pages),
         source=_SOURCE,
     )
 

@@ -15,7 +15,7 @@ from harness.machine.symbols import ElfSymbols, Symbol
 from harness.trace.ring import Memory
 
 _MAGIC = 0x5045455753
-_PLAN = struct.Struct("<9Q")
+_PLAN = struct.Struct("<10Q")
 _HEAD = struct.Struct("<5Q")
 _RECORD = struct.Struct("<12Qq11QqQQ")
 _DELAY = struct.Struct("<24s4Qq")
@@ -50,7 +50,9 @@ class Plan(NamedTuple):
         step, first: ticks from one deadline to the next, and of the first behind the start.
         pool_base, pool_pages: the confidential pool.
         harts: of the machine.
-        measured_pages, source: the largest add_tvm_measured_pages, and plain memory for it.
+        measured_pages, large_pages: of the add_tvm_measured_pages that is seen through, and of
+            the largest, which is given up.
+        source: plain memory for them.
     """
 
     mode: int
@@ -60,6 +62,7 @@ class Plan(NamedTuple):
     pool_pages: int
     harts: int
     measured_pages: int = 0
+    large_pages: int = 0
     source: int = 0
 
     def encoded(self) -> bytes:
