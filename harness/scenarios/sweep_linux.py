@@ -40,6 +40,8 @@ def linux(smoke: Smoke) -> str:
     """Boot Linux and launch a TVM without end on hart 0, which has all device interrupts."""
     if smoke.artefacts is None or smoke.builder is None:
         raise Skipped("nothing was built")
+    if smoke.sweep is None or smoke.sweep.wrong:
+        raise Skipped("the sweep has not passed")
     if smoke.config.machine.harts < 2:
         return "this machine has no hart for the shell beside the TVM"
     artefacts = smoke.builder.run().artefacts

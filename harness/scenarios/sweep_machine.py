@@ -107,6 +107,9 @@ class Sweep:
         machine: runs the payload.
         memory: knows the payload.
         recorder: knows the firmware.
+
+    `wrong` is set as soon as something was found: with such firmware the rest means nothing, and
+    Linux may not get far.
     """
 
     def __init__(self, machine: Machine, memory: SweepMemory, recorder: Recorder) -> None:
@@ -114,6 +117,7 @@ class Sweep:
         self._memory = memory
         self._recorder = recorder
         self._position = 0
+        self.wrong = False
         self._ready = False
         self._stats = ""
         self._done = False
@@ -185,7 +189,7 @@ class Sweep:
         Raises:
             CheckFailed: something is wrong at one of them.
         """
-        tally, kinds = Tally(), set(arrivals)
+        tally, kinds, self.wrong = Tally(), set(arrivals), True
         while self._batch or self.wait():
             self._batch = self._batch or self.points()
             if self._batch[0][0].arrival not in kinds:
@@ -199,6 +203,7 @@ class Sweep:
             raise CheckFailed(
                 f"{tally.wrong[0]} ({len(tally.wrong)} problems)", details=tally.wrong[:_SHOWN]
             )
+        self.wrong = False
         return tally
 
 
