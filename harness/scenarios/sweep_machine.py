@@ -180,6 +180,19 @@ class Sweep:
         self._memory.taken(ram)
         return found
 
+    def _more(self, tally: Tally) -> bool:
+        """Wait for a batch; what a refusal leaves of one says more than the refusal."""
+        try:
+            return self.wait()
+        except CheckFailed:
+            ram = self._machine.ram
+            points = [point for point in self._memory.batch(ram) if point.end]
+            rings, hart = self._recorder.rings(ram), self._memory.hart(ram)
+            for point, events in _with_events(points, rings, hart):
+                tally.add(point, events)
+            _raise_wrong(tally)
+            raise
+
     def take(self, arrivals: Iterable[Arrival]) -> Tally:
         """Judge points for as long as they are of these kinds.
 
@@ -190,7 +203,7 @@ class Sweep:
             CheckFailed: something is wrong at one of them.
         """
         tally, kinds, self.wrong = Tally(), set(arrivals), True
-        while self._batch or self.wait():
+        while self._batch or self._more(tally):
             self._batch = self._batch or self.points()
             if self._batch[0][0].arrival not in kinds:
                 break
@@ -199,12 +212,16 @@ class Sweep:
             self._batch = []
             if len(tally.wrong) >= _SHOWN:
                 break
-        if tally.wrong:
-            raise CheckFailed(
-                f"{tally.wrong[0]} ({len(tally.wrong)} problems)", details=tally.wrong[:_SHOWN]
-            )
+        _raise_wrong(tally)
         self.wrong = False
         return tally
+
+
+def _raise_wrong(tally: Tally) -> None:
+    if tally.wrong:
+        raise CheckFailed(
+            f"{tally.wrong[0]} ({len(tally.wrong)} problems)", details=tally.wrong[:_SHOWN]
+        )
 
 
 def _with_events(
