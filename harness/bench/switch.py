@@ -33,8 +33,8 @@ from harness.bench.samples import (
     tsm_cost,
 )
 from harness.build.artefacts import Artefacts
-from harness.build.bench import INSTANT_TSM, PAYLOAD, BenchRecipe
 from harness.build.builder import Builder, Outcome
+from harness.build.payload import INSTANT_TSM, SWITCH_IMAGE, BenchRecipe
 from harness.config.schema import Config
 from harness.machine.bare import bare_machine, run_to_end
 from harness.machine.rundir import RunDir
@@ -188,7 +188,7 @@ class SwitchBench:
         return Builder(config, self._ui, offline=self._offline, extra=(BenchRecipe(),)).run()
 
     def _samples(self, config: Config, artefacts: Artefacts, place: Path) -> list[Sample]:
-        with bare_machine(config, artefacts, place / PAYLOAD, self._folder()) as machine:
+        with bare_machine(config, artefacts, place / SWITCH_IMAGE, self._folder()) as machine:
             return parse_samples(run_to_end(machine, "bench switch"))
 
     def _folder(self) -> RunDir:

@@ -118,6 +118,12 @@ class Build(Struct, frozen=True, forbid_unknown_fields=True):
     cross_compile: str = "riscv64-linux-gnu-"
 
 
+class Sweep(Struct, frozen=True, forbid_unknown_fields=True):
+    """How fine `teecall run interrupt-sweep` is."""
+
+    step: Positive = 89
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a run is told."""
 
@@ -133,3 +139,4 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     console: Console = Console()
     timeouts: Timeouts = Timeouts()
     build: Build = Build()
+    sweep: Sweep = Sweep()

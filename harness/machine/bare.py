@@ -10,10 +10,13 @@ from pathlib import Path
 
 from harness.build.artefacts import Artefacts
 from harness.config.schema import Config
-from harness.machine.deadline import scaled
+from harness.errors import ConfigError, MachineError
+from harness.machine.deadline import Deadline, scaled
+from harness.machine.layout import KERNEL_BASE
 from harness.machine.machine import Machine, start_machine
 from harness.machine.prepare import prepare_boot
 from harness.machine.rundir import RunDir
+from harness.machine.symbols import Symbol
 
 
 @contextlib.contextmanager
@@ -32,6 +35,53 @@ def bare_machine(
     files = prepare_boot(config, replace(artefacts, kernel_image=payload), run, {})
     with start_machine(config, files, run) as machine:
         yield machine
+
+
+def patched(image: bytes, place: Symbol, data: bytes) -> bytes:
+    """Return a payload's flat image with `data` in one of its objects.
+
+    Args:
+        image: it starts where QEMU loads the kernel.
+        place: the object in the payload's ELF file.
+        data: begins the object.
+
+    Raises:
+        ConfigError: the object is too small, or not in the file's part of the payload.
+    """
+    offset = place.address - KERNEL_BASE
+    if place.size < len(data) or offset < 0 or offset + len(data) > len(image):
+        raise ConfigError(
+            f"the payload has no room for {len(data)} bytes of {place.name}",
+            "payload and harness are of different versions",
+        )
+    return image[:offset] + data + image[offset + len(data) :]
+
+
+def wait_line(machine: Machine, line: bytes, deadline: Deadline, start: int = 0) -> None:
+    """Wait for a line on the UART; the machine may have switched itself off behind it.
+
+    Args:
+        machine: from `bare_machine`.
+        line: what the line has in it.
+        deadline: how long.
+        start: position on the UART from which it counts.
+
+    Raises:
+        MachineCrash, MachineHang, DeadlineExceeded: it does not come.
+    """
+    while line not in machine.uart.read(start):
+        try:
+            machine.check()
+        except MachineError:
+            if line in machine.uart.read(start):
+                return
+            raise
+        with machine.uart.news:
+            if line not in machine.uart.read(start):
+                machine.uart.news.wait(min(0.2, deadline.remaining()))
+        deadline.progress(machine.said())
+        if line not in machine.uart.read(start):
+            deadline.check()
 
 
 def run_to_end(machine: Machine, what: str) -> list[str]:

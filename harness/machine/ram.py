@@ -51,6 +51,17 @@ class GuestRam:
         offset = address - RAM_BASE
         return self._map[offset : offset + size]
 
+    def write(self, address: int, data: bytes) -> None:
+        """Write to a physical address, for a payload that waits for it.
+
+        Raises:
+            ValueError: the range is not memory.
+        """
+        if not self.contains(address, len(data)):
+            raise ValueError(f"{address:#x}+{len(data):#x} is not in memory")
+        offset = address - RAM_BASE
+        self._map[offset : offset + len(data)] = data
+
     def close(self) -> None:
         """Give the memory back."""
         self._map.close()

@@ -14,12 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import resources
-from harness.build.audit import HOST_ELF, HOST_IMAGE, TSM_ELF, AuditRecipe
 from harness.build.builder import Builder
+from harness.build.payload import HOST_ELF, HOST_IMAGE, TSM_ELF, AuditRecipe
 from harness.errors import MachineError
-from harness.host.boot import powered
+from harness.machine.bare import bare_machine, patched, wait_line
 from harness.machine.deadline import Deadline, scaled
-from harness.machine.layout import KERNEL_BASE
 from harness.machine.machine import Machine
 from harness.scenarios.audit_compare import (
     Finding,
@@ -33,7 +32,7 @@ from harness.scenarios.audit_compare import (
     unproved_settings,
     vector_findings,
 )
-from harness.scenarios.audit_memory import AuditMemory, Crossing, HartRecord, patched
+from harness.scenarios.audit_memory import AuditMemory, Crossing, HartRecord
 from harness.scenarios.audit_table import Table, read_table
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, tools
@@ -75,13 +74,15 @@ def boot(smoke: Smoke) -> str:
         raise Skipped("nothing was built")
     table = _table(smoke)
     image = smoke.artefacts.kernel_image.read_bytes()
-    kernel = patched(image, _memory(smoke).plan_place(), table.plan(), KERNEL_BASE)
-    artefacts = replace(smoke.artefacts, kernel_image=smoke.run.write(HOST_IMAGE, kernel))
-    machine = smoke.stack.enter_context(powered(smoke.config, artefacts, smoke.run))
+    kernel = patched(image, _memory(smoke).plan_place(), table.plan())
+    payload = smoke.run.write(HOST_IMAGE, kernel)
+    machine = smoke.stack.enter_context(
+        bare_machine(smoke.config, smoke.artefacts, payload, smoke.run)
+    )
     smoke.machine = machine
-    smoke.recorder = Recorder(artefacts, smoke.config.machine.harts)
+    smoke.recorder = Recorder(smoke.artefacts, smoke.config.machine.harts)
     smoke.on_power(machine)
-    _wait_for(machine, _RUNS, scaled("boot to the audit host", smoke.config.timeouts.stall_s))
+    wait_line(machine, _RUNS, scaled("boot to the audit host", smoke.config.timeouts.stall_s))
     return f"audit TSM is READY, audit host runs, {len(table.csrs)} CSRs in the plan"
 
 
@@ -92,28 +93,11 @@ def _table(smoke: Smoke) -> Table:
     return read_table(resources.firmware() / "audit" / "csrs.yaml", headers)
 
 
-def _wait_for(machine: Machine, line: bytes, deadline: Deadline) -> None:
-    """Wait for a line on the UART; the machine may have switched itself off behind it."""
-    while line not in machine.uart.read(0):
-        try:
-            machine.check()
-        except MachineError:
-            if line in machine.uart.read(0):
-                return
-            raise
-        with machine.uart.news:
-            if line not in machine.uart.read(0):
-                machine.uart.news.wait(min(0.2, deadline.remaining()))
-        deadline.progress(machine.said())
-        if line not in machine.uart.read(0):
-            deadline.check()
-
-
 def probe(smoke: Smoke) -> str:
     """Let every hart go through its calls, and check that each CSR it has is classified."""
     machine = _machine(smoke)
     try:
-        _wait_for(machine, _COMPLETE, scaled("the audit", smoke.config.timeouts.stall_s))
+        wait_line(machine, _COMPLETE, scaled("the audit", smoke.config.timeouts.stall_s))
     except MachineError as error:
         error.message += _died_at(smoke)
         error.details = (*error.details, *_seen_so_far(smoke))

@@ -198,11 +198,3 @@ def decode_snapshot(data: bytes, table: Table, answers: frozenset[int]) -> Snaps
         counter=(first, second),
         records=records,
     )
-
-
-def patched(image: bytes, place: Symbol, plan: bytes, base: int) -> bytes:
-    """Return the host's flat image, which starts at `base`, with the plan in it."""
-    offset = place.address - base
-    if place.size < len(plan) or offset < 0 or offset + len(plan) > len(image):
-        raise ConfigError("the audit host has no room for the plan", "raise AUDIT_MAX_CSRS")
-    return image[:offset] + plan + image[offset + len(plan) :]

@@ -33,10 +33,14 @@ from harness.verdict import Check, Verdict, worst
 # Each is the module in this package that has the scenario's STEPS.
 SCENARIOS: dict[str, str] = {
     "audit": "audit",
+SCENARIOS: dict[str, str] = {
+    "audit": "audit",
     "beside-kvm": "beside_kvm",
     "containment": "containment",
+    "interrupt-sweep": "sweep",
     "smoke": "smoke",
     "smp": "smp",
+}
 }
 
 

@@ -28,8 +28,10 @@ from harness.trace.ring import Event, lost_events, merge
 from harness.ui import Ui
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
+    from harness.scenarios.sweep_machine import Sweep
     from harness.trace.record import Recorder
     from harness.trace.ring import Event
     from harness.trace.tsm import TsmStats
@@ -77,6 +79,8 @@ class Smoke:
     launched: GuestRun | None = None
     events: list[Event] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    places: dict[str, Path] = field(default_factory=dict)
+    sweep: Sweep | None = None
     calls: list[CallResult] = field(default_factory=list)
 
     def derived(self, purpose: str, size: int) -> bytes:

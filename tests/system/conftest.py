@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN_LIMIT_S = 600
+# At night scenarios go through all of what is a sample otherwise.
+RUN_LIMIT_S = 7200 if os.environ.get("TEECALL_NIGHTLY") else 600
 
 
 @dataclass(frozen=True)

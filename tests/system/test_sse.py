@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.build.bench import SSE_PAYLOAD, BenchRecipe
 from harness.build.builder import Builder
+from harness.build.payload import SSE_IMAGE, BenchRecipe
 from harness.config.load import load
 from harness.errors import MachineCrash
 from harness.machine.bare import bare_machine, run_to_end
@@ -28,7 +28,7 @@ def said(folder: Path, *sets: str) -> str:
     console = msgspec.structs.replace(config.console, mode="serial")
     config = msgspec.structs.replace(config, console=console)
     outcome = Builder(config, QuietUi(), offline=False, extra=(BenchRecipe(),)).run()
-    payload = outcome.places[BenchRecipe.name] / SSE_PAYLOAD
+    payload = outcome.places[BenchRecipe.name] / SSE_IMAGE
     folder.mkdir()
     with bare_machine(config, outcome.artefacts, payload, RunDir(folder)) as machine:
         return "\n".join(run_to_end(machine, "sse"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
+from harness.machine.bare import patched
 from harness.machine.symbols import Symbol
 from harness.scenarios.audit_compare import (
     ANSWER_A0,
@@ -33,7 +34,6 @@ from harness.scenarios.audit_memory import (
     Settings,
     Snapshot,
     decode_snapshot,
-    patched,
 )
 from harness.scenarios.audit_table import Table, parse_header, read_table
 
@@ -290,9 +290,9 @@ def test_the_plan_says_who_writes_and_reads(table: Table) -> None:
 
 def test_the_plan_is_put_where_its_symbol_is() -> None:
     place = Symbol("audit_plan", 0x80200008, 8)
-    assert patched(bytes(24), place, b"12345678", 0x80200000) == bytes(8) + b"12345678" + bytes(8)
+    assert patched(bytes(24), place, b"12345678") == bytes(8) + b"12345678" + bytes(8)
     with pytest.raises(ConfigError, match="no room"):
-        patched(bytes(24), place, b"123456789", 0x80200000)
+        patched(bytes(24), place, b"123456789")
 
 
 def test_a_snapshot_is_decoded(table: Table) -> None:

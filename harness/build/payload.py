@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes of the payloads that boot in the host kernel's place, one folder of firmware/ each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from harness.build.recipe import Bench, Facts, Inputs, Recipe
+
+HOST_IMAGE = "audit_host.bin"
+HOST_ELF = "audit_host.elf"
+TSM_ELF = "audit_tsm.elf"
+SWITCH_IMAGE = "switch.bin"
+SSE_IMAGE = "sse.bin"
+INSTANT_TSM = "instant.elf"
+
+
+class PayloadRecipe(Recipe):
+    """A payload: `make` in firmware/<name>, with the ABI's headers.
+
+    `files` are what it makes and is kept, `addresses` the make variables that are addresses of
+    the configuration's `memory`.
+    """
+
+    files: ClassVar[tuple[str, ...]]
+    addresses: ClassVar[Mapping[str, str]] = {}
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the payload, the ABI and the addresses that it is built with."""
+        return {
+            self.name: facts.sources.identify(self.name).id,
+            "abi": facts.sources.identify("abi").id,
+            **{key: getattr(facts.config.memory, key) for key in self.addresses.values()},
+            "compiler": facts.compiler,
+        }
+
+    def build(self, bench: Bench) -> None:
+        """Run its Makefile and keep its files."""
+        bench.copy("abi", "firmware", "abi")
+        tree = bench.copy(self.name, "firmware", self.name)
+        output = bench.work / "output"
+        variables = (
+            f"{name}={getattr(bench.config.memory, key):#x}" for name, key in self.addresses.items()
+        )
+        abi = f"ABI_DIR={bench.work / 'firmware/abi'}"
+        bench.make(f"-C{tree}", f"O={output}", abi, *variables)
+        for name in self.files:
+            bench.keep(output / name)
+
+
+class AuditRecipe(PayloadRecipe):
+    """The audit's host and its TSM, linked at the base of the TSM's region."""
+
+    name = "audit"
+    sources = ("audit", "abi")
+    files = (HOST_IMAGE, HOST_ELF, TSM_ELF)
+    addresses: ClassVar[Mapping[str, str]] = {"TSM_BASE": "tsm_base"}
+
+
+class BenchRecipe(PayloadRecipe):
+    """The bare payloads that measure domain switches and take an SSE event.
+
+    With them come a TSM that answers at once and the device tree of OpenSBI's own domains.
+    """
+
+    name = "bench"
+    sources = ("bench", "abi")
+    programs = ("make", "dtc")
+    files = (SWITCH_IMAGE, SSE_IMAGE, INSTANT_TSM, "switch.elf", "context.dtbo")
+    addresses: ClassVar[Mapping[str, str]] = {"POOL_BASE": "pool_base", "TSM_BASE": "tsm_base"}
+
+
+class SweepRecipe(PayloadRecipe):
+    """The bare payload that lets interrupts arrive at every instruction of a call."""
+
+    name = "sweep"
+    sources = ("sweep", "abi")
+    files = ("sweep.bin", "sweep.elf")

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linux beside a TVM that never ends: its tick and its devices live on.
+
+The TVM is on hart 0, and hart 0 gets the devices' interrupts, so that each of them has to end a
+run of it. Time is the instructions executed, as in the sweep: a busy workstation delays nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.abi import Event as Kind
+from harness.errors import MachineError
+from harness.host.boot import powered, reach_shell
+from harness.host.host import Host
+from harness.machine.bare import wait_line
+from harness.machine.deadline import scaled
+from harness.machine.rundir import RunDir
+from harness.scenarios.runner import CheckFailed, Skipped, Step
+from harness.scenarios.smoke import Smoke
+from harness.scenarios.sweep_machine import deterministic
+from harness.trace.record import Recorder
+from harness.trace.ring import TIMEBASE_HZ, Event, merge
+
+_SHIFT = 3
+_SPIN = "/tmp/spin.json"
+# CONFIG_HZ of guest-images/host/kernel.config.
+_TICK = TIMEBASE_HZ // 250
+_NUMBERS = 20_000
+_UART_LINES = 300
+_INTERRUPT = 1 << 63
+_TIMER, _EXTERNAL = 5, 9
+_TIMER_LINE = "riscv-timer"
+
+
+def linux(smoke: Smoke) -> str:
+    """Boot Linux and launch a TVM without end on hart 0, which has all device interrupts."""
+    if smoke.artefacts is None or smoke.builder is None:
+        raise Skipped("nothing was built")
+    if smoke.sweep is None or smoke.sweep.wrong:
+        raise Skipped("the sweep has not passed")
+    if smoke.config.machine.harts < 2:
+        return "this machine has no hart for the shell beside the TVM"
+    artefacts = smoke.builder.run().artefacts
+    folder = smoke.run.path / "linux"
+    folder.mkdir()
+    config = deterministic(smoke.config, _SHIFT, console=smoke.config.console.mode)
+    machine = smoke.stack.enter_context(powered(config, artefacts, RunDir(folder)))
+    smoke.machine, smoke.artefacts = machine, artefacts
+    smoke.recorder = Recorder(artefacts, config.machine.harts)
+    smoke.on_power(machine)
+    smoke.host = reach_shell(machine)
+    _must(smoke.host, "taskset -p 2 $$ >/dev/null")
+    moved = _must(
+        smoke.host,
+        "for i in /proc/irq/*/smp_affinity; do echo 1 2>/dev/null >$i && echo $i; done; true",
+    )
+    _must(
+        smoke.host,
+        f"{{ taskset 1 tvm run /payload/spin.elf --json >{_SPIN}; }} &"
+        f" until grep -q 'spin: start' {_SPIN}; do usleep 10000; done",
+    )
+    return f"a spinning TVM on hart 0, {len(moved.split())} device interrupts go there"
+
+
+def devices(smoke: Smoke) -> str:
+    """Move data over virtio and UART, whose interrupts have to end runs of the TVM."""
+    host = smoke.need_host()
+    before = _interrupts(host)
+    numbers = "".join(f"{number}\n" for number in range(1, _NUMBERS + 1))
+    if _must(host, f"seq 1 {_NUMBERS}") != numbers:
+        raise CheckFailed("output of a command is not complete", "see shell.log")
+    text = hashlib.sha512(smoke.seed).hexdigest() * 24
+    if _must(host, f"printf %s {text} | sha256sum").split()[0] != _digest(text):
+        raise CheckFailed("input of a command did not arrive as it was sent", "see shell.log")
+    uart = _uart(smoke, host) if smoke.config.console.mode == "port" else 0
+    after = _interrupts(host)
+    grown = {name: after[name] - count for name, count in before.items() if after[name] > count}
+    wanted = ["virtio", "ttyS0"] if uart else ["ttyS0"]
+    for name in wanted:
+        if not any(name in line for line in grown):
+            raise CheckFailed(
+                f"no interrupt of {name} came to hart 0", details=[str(before), str(after)]
+            )
+    shown = ", ".join(
+        f"{count} of {line}" for line, count in grown.items() if any(n in line for n in wanted)
+    )
+    return f"{len(numbers) + len(text)} bytes by commands, {uart} by UART, none lost; {shown}"
+
+
+def tick(smoke: Smoke) -> str:
+    """Check that no run of the TVM outlasted a tick, and that the host's tick came through."""
+    host = smoke.need_host()
+    first, start = _interrupts(host)[_TIMER_LINE], _now(host)
+    _must(host, "usleep 400000")
+    last, end = _interrupts(host)[_TIMER_LINE], _now(host)
+    ticks, seconds = last - first, end - start
+    events = merge(*(ring.events for ring in smoke.need_recorder().rings(host.machine.ram)))
+    longest, causes = runs_of([event for event in events if event.hart == 0])
+    _end_spin(host)
+    if not causes.get(_TIMER) or not causes.get(_EXTERNAL):
+        raise CheckFailed(f"interrupts that ended runs of the TVM: {dict(causes)}", "see tsm.log")
+    smoke.metrics["longest_tvm_run_s"] = longest / TIMEBASE_HZ
+    if longest > 2 * _TICK:
+        raise CheckFailed(
+            f"a run of the TVM lasted {longest / TIMEBASE_HZ * 1e3:.1f} ms; a tick is 4 ms"
+        )
+    if ticks < seconds * TIMEBASE_HZ / _TICK - 2:
+        raise CheckFailed(f"hart 0 had {ticks} ticks in {seconds:.2f} s, 250 a second are right")
+    return (
+        f"{ticks} ticks in {seconds:.2f} s; longest run of the TVM"
+        f" {longest / TIMEBASE_HZ * 1e3:.2f} ms; {causes[_TIMER]} ended by the timer,"
+        f" {causes[_EXTERNAL]} by devices"
+    )
+
+
+def linux_off(smoke: Smoke) -> str:
+    """Switch Linux off; QEMU ends by itself."""
+    smoke.need_host().power_off(smoke.config.timeouts.poweroff_s)
+    return "QEMU ended by itself with status 0"
+
+
+def runs_of(events: Sequence[Event]) -> tuple[int, Mapping[int, int]]:
+    """Return the longest run of a TVM in ticks, and how many runs each interrupt ended.
+
+    Args:
+        events: of one hart, in order.
+    """
+    longest, entered = 0, None
+    causes: dict[int, int] = {}
+    for event in events:
+        if event.kind == Kind.GUEST_ENTER:
+            entered = event.time
+        elif event.kind == Kind.GUEST_EXIT and entered is not None:
+            longest = max(longest, event.time - entered)
+            if event.error < 0:
+                cause = event.error & (_INTERRUPT - 1)
+                causes[cause] = causes.get(cause, 0) + 1
+    return longest, causes
+
+
+def _must(host: Host, command: str) -> str:
+    result = host.shell.run(command)
+    if not result.ok:
+        raise MachineError(
+            f"`{command}` failed with status {result.status}",
+            details=result.output.splitlines()[-5:],
+        )
+    return result.output
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _now(host: Host) -> float:
+    return float(_must(host, "cat /proc/uptime").split()[0])
+
+
+def _interrupts(host: Host) -> dict[str, int]:
+    """Return hart 0's counts of /proc/interrupts by the line's last word."""
+    found: dict[str, int] = {}
+    for line in _must(host, "cat /proc/interrupts").splitlines():
+        match = re.match(r"\s*\S+:\s+(\d+)\s.*?(\S+)\s*$", line)
+        if match:
+            found[match[2]] = found.get(match[2], 0) + int(match[1])
+    return found
+
+
+def _uart(smoke: Smoke, host: Host) -> int:
+    """Write lines on the UART, all of which have to arrive; return their bytes."""
+    uart = host.machine.uart
+    start, word = uart.end, smoke.seed.hex()
+    command = f"i=0; while [ $i -lt {_UART_LINES} ]; do echo {word} $i; i=$((i+1)); done"
+    _must(host, f"{{ {command}; }} >/dev/ttyS0; stty -F /dev/ttyS0 sane 2>/dev/null; true")
+    last = f"{word} {_UART_LINES - 1}\n".encode()
+    with contextlib.suppress(MachineError):
+        wait_line(
+            host.machine,
+            last.rstrip(),
+            scaled("lines on the UART", smoke.config.timeouts.command_s),
+            start,
+        )
+    said = uart.read(start).decode(errors="replace").replace("\r", "")
+    lines = [line for line in said.splitlines() if line.startswith(word)]
+    expected = [f"{word} {number}" for number in range(_UART_LINES)]
+    if lines != expected:
+        lost = len(set(expected) - set(lines))
+        raise CheckFailed(f"{lost} of {_UART_LINES} lines on the UART are lost", "see uart.log")
+    return sum(len(line) + 1 for line in expected)
+
+
+def _end_spin(host: Host) -> None:
+    """Let the tool end the TVM in order."""
+    _must(host, "killall -INT tvm; while pidof tvm >/dev/null; do usleep 20000; done")
+
+
+STEPS: tuple[Step[Smoke], ...] = tuple(
+    Step(check.__name__, check) for check in (linux, devices, tick, linux_off)
+)
