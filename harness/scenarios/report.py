@@ -159,7 +159,16 @@ def write_json(path: Path, report: Report) -> None:
     Raises:
         StoreError: it cannot be written.
     """
-    text = json.dumps(report.as_json(), indent=2) + "\n"
+    write_json_value(path, report.as_json())
+
+
+def write_json_value(path: Path, value: object) -> None:
+    """Write any value as the file of `--json`.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    text = json.dumps(value, indent=2) + "\n"
     try:
         if path.is_file() or not path.exists():
             write_atomic(path.absolute(), text)

@@ -57,7 +57,7 @@ class Session:
     """What a run is told beside its configuration.
 
     `ended` is called with every check as it ends, `line` with every line of the consoles
-    (None: nobody follows them).
+    (None: nobody follows them). `seed` repeats an earlier run's secrets and nonces (None: chance).
     """
 
     config: Config
@@ -66,6 +66,7 @@ class Session:
     offline: bool
     ended: Callable[[Check], None]
     line: Callable[[str, str], None] | None = None
+    seed: bytes | None = None
 
 
 class _Witness:
@@ -135,6 +136,8 @@ def run_scenario(name: str, session: Session) -> Report:
                 stack.enter_context(following(machine, session.line))
 
         smoke = Smoke(session.config, session.run, session.ui, stack, session.offline, on_power)
+        if session.seed is not None:
+            smoke.seed = session.seed
         witness = _Witness(session, smoke)
         try:
             run_steps(steps_of(name), smoke, witness)
