@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -20,7 +21,10 @@ from harness.errors import InfraError, UsageError
 if TYPE_CHECKING:
     from distributed import Client
 
-_CONNECT_S = 20
+_CONNECT_S = 5
+# Workers may just have been started beside us.
+_WORKERS_S = 20
+_ADDRESS = re.compile(r"(?:tcp|tls)://[^\s/]+:\d+")
 _MIB = 1 << 20
 
 
@@ -122,14 +126,16 @@ def _connect(address: str) -> Client:
         raise UsageError(
             "--scheduler needs Dask, which is not installed", "pip install 'teecall[dask]'"
         ) from None
+    # What it cannot take, Dask would try until the time is over.
+    if not _ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"--scheduler {address}: no address of a Dask scheduler",
+            "give one such as tcp://host:8786",
+        )
     try:
         return Client(  # type: ignore[no-untyped-call]
             address, timeout=_CONNECT_S, set_as_default=False, name="teecall"
         )
-    except ValueError as error:
-        raise UsageError(
-            f"--scheduler {address}: {error}", "give an address such as tcp://host:8786"
-        ) from error
     except OSError as error:
         raise InfraError(
             f"no Dask scheduler answers at {address}", "start one: dask scheduler"
@@ -138,7 +144,7 @@ def _connect(address: str) -> Client:
 
 def _check_workers(client: Client, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=_CONNECT_S)
+        client.wait_for_workers(1, timeout=_WORKERS_S)
     except TimeoutError:
         raise InfraError(
             f"the Dask cluster at {address} has no workers", f"start some: dask worker {address}"

@@ -41,7 +41,7 @@ class CellPool(Executor):
         with self._mutex:
             if self._ending:
                 raise Cancelled("the run was not begun")
-            call = Call(self._nursery.worker())
+            call = self._nursery.worker()
             self._calls.add(call)
         try:
             return call.result(request)

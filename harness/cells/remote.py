@@ -55,7 +55,7 @@ def _begin(client: str) -> Call:
     with _mutex:
         if client in _ended:
             raise Cancelled("the run was not begun")
-        call = Call(_nursery.worker())
+        call = _nursery.worker()
         _calls.setdefault(client, set()).add(call)
     return call
 

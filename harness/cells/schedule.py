@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from harness.cells.cell import Cell, CellResult, run_cell, spoilt
 from harness.cells.room import Room
-from harness.errors import own_error
+from harness.errors import InfraError, TeecallError
 
 # An attempt that the environment spoilt is made again this many times.
 RETRIES = 2
@@ -51,7 +51,7 @@ class Scheduler:
         waiting = iter(cells)
         ahead: Cell | None = None
         while True:
-            ahead = self._fill(ahead, waiting)
+            ahead = self._fill(self._still_wanted(ahead), waiting)
             if not self._running:
                 return
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
@@ -75,7 +75,7 @@ class Scheduler:
             cell, _ = self._running.pop(future)
             result = _outcome(future, cell, 0.0)
             if not result.is_spoilt:
-                found.append(replace(result, spoilt=self._spoilt.pop(cell.label, ())))
+                found.append(self._complete(result))
         return found
 
     def _fill(self, ahead: Cell | None, waiting: Iterator[Cell]) -> Cell | None:
@@ -87,6 +87,10 @@ class Scheduler:
                 return ahead
             self._running[self._executor.submit(self._run, ahead)] = (ahead, time.monotonic())
             ahead = None
+
+    def _still_wanted(self, cell: Cell | None) -> Cell | None:
+        """Forget a cell that waits for room when no further one is to begin."""
+        return None if self._closed and cell is not None and cell.attempt == 1 else cell
 
     def _next(self, waiting: Iterator[Cell]) -> Cell | None:
         if self._again:
@@ -105,13 +109,21 @@ class Scheduler:
             self._spoilt[cell.label] = (*self._spoilt.get(cell.label, ()), why)
             self._again.append(cell.again())
             return None
-        return replace(result, spoilt=self._spoilt.pop(cell.label, ()))
+        return self._complete(result)
+
+    def _complete(self, result: CellResult) -> CellResult:
+        """Tell of earlier attempts; the executor may have made some by itself."""
+        return replace(result, spoilt=(*self._spoilt.pop(result.cell.label, ()), *result.spoilt))
 
 
 def _outcome(future: Future[CellResult], cell: Cell, seconds: float) -> CellResult:
     try:
         return future.result()
     except CancelledError:
-        return spoilt(cell, own_error(RuntimeError("the run was taken back")), seconds)
+        return spoilt(cell, InfraError("the executor took the run back"), seconds)
+    except TeecallError as error:
+        return spoilt(cell, error, seconds)
     except Exception as error:
-        return spoilt(cell, own_error(error), seconds)
+        # Executors have errors of their own for workers that they lose.
+        lost = InfraError(f"the run was lost: {type(error).__name__}: {error}")
+        return spoilt(cell, lost, seconds)

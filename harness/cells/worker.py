@@ -29,21 +29,31 @@ class Nursery:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def worker(self) -> socket.socket:
-        """Fork a worker and return the line to it.
+    def worker(self) -> Call:
+        """Fork a worker, which waits for its call.
 
         Raises:
             InfraError: no process can be started.
         """
-        ours, theirs = socket.socketpair()
-        with theirs, self._mutex:
+        with self._mutex:
             try:
-                self._send(theirs)
-            except OSError:
+                return self._forked()
+            except (OSError, EOFError):
                 self._close()
-                self._start()
+            try:
+                return self._forked()
+            except (OSError, EOFError) as error:
+                raise InfraError(f"no process can be started for a run: {error}") from error
+
+    def _forked(self) -> Call:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
                 self._send(theirs)
-        return ours
+            return Call(ours, int(wire.receive(ours)))
+        except BaseException:
+            ours.close()
+            raise
 
     def _send(self, line: socket.socket) -> None:
         if self._control is None:
@@ -81,10 +91,10 @@ class Nursery:
 class Call:
     """One call in its process."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, line: socket.socket, pid: int) -> None:
         self._line = line
+        self._pid = pid
         self._mutex = threading.Lock()
-        self._pid = 0
         self._over = False
 
     def result(self, request: bytes) -> Any:
@@ -92,7 +102,6 @@ class Call:
         try:
             with contextlib.suppress(OSError):
                 wire.send(self._line, request)
-            self._pid = int(wire.receive(self._line))
             is_value, outcome = pickle.loads(wire.receive(self._line))
         except EOFError:
             raise WorkerLost(
@@ -116,5 +125,5 @@ class Call:
         """End the process at once, also one that is stopped."""
         with self._mutex, contextlib.suppress(ProcessLookupError):
             # As long as its line is open the number cannot be another process's.
-            if self._pid and not self._over:
+            if not self._over:
                 os.kill(self._pid, signal.SIGKILL)
