@@ -26,6 +26,7 @@ _CONNECT_S = 5
 _WORKERS_S = 20
 _ADDRESS = re.compile(r"(?:tcp|tls)://[^\s/]+:\d+")
 _MIB = 1 << 20
+_UNLIMITED_MIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,16 @@ class _ClusterRoom:
 
     def fits(self, need: Need, running: Sequence[Need]) -> bool:
         """Tell whether a run may begin; one always may, else nothing would ever happen."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        if not running:
+            return True
+        try:
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        except Exception:
+            # The cluster does not answer: what goes on there decides how this ends.
+            return False
         threads = sum(worker["nthreads"] for worker in workers)
-        memory = sum(worker["memory_limit"] for worker in workers) // _MIB
+        # 0 is a worker without a limit.
+        memory = sum(worker["memory_limit"] // _MIB or _UNLIMITED_MIB for worker in workers)
         return LocalRoom(min(self.jobs or threads, threads), memory).fits(need, running)
 
 

@@ -40,6 +40,7 @@ class Cell:
         folder: takes the evidence; only this run uses it.
         seed: from which secrets and nonces follow; None for one of chance.
         offline: never touch the network.
+        arguments: of the `teecall` that asked for it; the evidence says so.
         attempt: 1, and more when the environment spoilt earlier attempts.
     """
 
@@ -49,6 +50,7 @@ class Cell:
     folder: Path
     seed: bytes | None = None
     offline: bool = False
+    arguments: tuple[str, ...] = ()
     attempt: int = 1
 
     @property
@@ -128,7 +130,15 @@ def run_cell(cell: Cell) -> CellResult:
     started = time.monotonic()
     try:
         run = new_run(cell.place)
-        session = Session(cell.config, run, QuietUi(), cell.offline, ended=_nothing, seed=cell.seed)
+        session = Session(
+            cell.config,
+            run,
+            QuietUi(),
+            cell.offline,
+            ended=_nothing,
+            seed=cell.seed,
+            arguments=cell.arguments,
+        )
         return _of_report(cell, run_scenario(cell.scenario, session))
     except CallerError as error:
         seconds = time.monotonic() - started

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -54,7 +55,14 @@ class Plan:
         numbers = itertools.count(1) if self.repeat is None else range(1, self.repeat + 1)
         for number in numbers:
             folder = self.folder.file(f"run-{number:04}")
-            yield Cell(self.scenario, self.config, str(number), folder, offline=self.offline)
+            yield Cell(
+                self.scenario,
+                self.config,
+                str(number),
+                folder,
+                offline=self.offline,
+                arguments=tuple(sys.argv[1:]),
+            )
 
 
 @dataclass

@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,16 +96,18 @@ def _failure_json(failure: Failure) -> dict[str, object]:
     }
 
 
-def provenance(started: float) -> dict[str, object]:
+def provenance(started: float, arguments: Sequence[str] | None = None) -> dict[str, object]:
     """Return what made a run: time, command line, and teecall's own version.
 
     Args:
         started: seconds since the epoch.
+        arguments: of the `teecall` that asked for the run; None for this process.
     """
+    words = sys.argv[1:] if arguments is None else arguments
     moment = datetime.fromtimestamp(started, UTC).astimezone()
     return {
         "started": moment.isoformat(timespec="milliseconds"),
-        "command": shlex.join(["teecall", *sys.argv[1:]]),
+        "command": shlex.join(["teecall", *words]),
         "teecall": {"version": __version__, "commit": own_commit()},
     }
 

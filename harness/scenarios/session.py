@@ -58,6 +58,7 @@ class Session:
 
     `ended` is called with every check as it ends, `line` with every line of the consoles
     (None: nobody follows them). `seed` repeats an earlier run's secrets and nonces (None: chance).
+    `arguments` are those of the `teecall` that asked for the run (None: this one).
     """
 
     config: Config
@@ -67,6 +68,7 @@ class Session:
     ended: Callable[[Check], None]
     line: Callable[[str, str], None] | None = None
     seed: bytes | None = None
+    arguments: Sequence[str] | None = None
 
 
 class _Witness:
@@ -173,7 +175,7 @@ def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -
         versions=smoke.versions,
         failures=tuple(witness.failures),
         extra={
-            **provenance(time.time() - seconds),
+            **provenance(time.time() - seconds, session.arguments),
             "seed": smoke.seed.hex(),
             "config": msgspec.to_builtins(session.config),
         },

@@ -121,6 +121,8 @@ def test_repeated_smokes_pass(tmp_path: Path) -> None:
     assert report["pass_rate"]["passed"] == report["pass_rate"]["judged"] == REPEAT
     assert [entry["verdict"] for entry in report["runs"]] == ["PASS"] * REPEAT
     assert len(list(run.run_dir.glob("run-*/run.json"))) == min(REPEAT, 10)
+    last = json.loads((run.run_dir / f"run-{REPEAT:04}" / "run.json").read_text())
+    assert f"run smoke --run-dir {run.run_dir}" in last["command"]
     assert f"{REPEAT} of {REPEAT} passed: 100.0% (95 % confidence: " in screen
     assert nothing_left(run.process.pid)
 
@@ -168,8 +170,10 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
 
 def test_nothing_survives_the_parents_sigkill(tmp_path: Path) -> None:
     with repeated(tmp_path / "a", "--repeat", "50", "-j", "2") as run:
-        until(lambda: workers_of(run.run_dir), "no machine was started")
+        qemus = until(lambda: qemus_of(run.run_dir), "no machine was started")
         assert len(in_session(run.process.pid)) > 3
+        # Its run would be over soon by itself, and the check would see nothing.
+        os.kill(qemus[0], signal.SIGSTOP)
         run.process.kill()
         run.process.wait()
         assert wait_until_gone(run.run_dir) == []
