@@ -20,7 +20,7 @@ from harness.cells.schedule import Scheduler
 from harness.cells.tally import Tally, is_bad, tally_of
 from harness.config.schema import Config
 from harness.errors import CallerError, interrupted_code
-from harness.machine.rundir import EVIDENCE, RunDir
+from harness.machine.rundir import EVIDENCE, RunDir, point_latest
 from harness.verdict import Verdict
 
 # Evidence of this many passes stays, the last ones; 1.1 MB each for a smoke.
@@ -117,19 +117,24 @@ class Series:
             ended: is called with each result as it comes.
         """
         _remove_earlier(self.plan.folder.path)
-        with where as backend:
-            scheduler = Scheduler(backend.executor, backend.room, backend.run)
-            try:
-                for result in scheduler.results(self.plan.cells()):
-                    self._take(result, ended)
-                    self._judge(scheduler)
-            except KeyboardInterrupt as error:
-                self.interrupted = interrupted_code(error)
-                self.why = "interrupted"
-                with suppress(KeyboardInterrupt):
-                    self._end(backend, scheduler, ended)
-                backend.kill()
-        self.plan.folder.write_json("run.json", self.as_json())
+        try:
+            with where as backend:
+                self._run(backend, ended)
+        finally:
+            self.plan.folder.write_json("run.json", self.as_json())
+
+    def _run(self, backend: Backend, ended: Callable[[CellResult], None]) -> None:
+        scheduler = Scheduler(backend.executor, backend.room, backend.run)
+        try:
+            for result in scheduler.results(self.plan.cells()):
+                self._take(result, ended)
+                self._judge(scheduler)
+        except KeyboardInterrupt as error:
+            self.interrupted = interrupted_code(error)
+            self.why = "interrupted"
+            with suppress(KeyboardInterrupt):
+                self._end(backend, scheduler, ended)
+            backend.kill()
 
     def _end(
         self, backend: Backend, scheduler: Scheduler, ended: Callable[[CellResult], None]
@@ -140,6 +145,8 @@ class Series:
 
     def _take(self, result: CellResult, ended: Callable[[CellResult], None]) -> None:
         self.results.append(result)
+        # What looks at the latest run (`teecall trace`) looks at one of these, not at all of them.
+        point_latest(result.evidence_dir)
         if result.verdict is Verdict.PASS:
             self._passes.append(result.evidence_dir)
             if len(self._passes) > KEEP_PASSES:

@@ -50,12 +50,14 @@ class Tally:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict that a run has.
+        """The worst verdict that a run has; INFRA when there is none.
 
         A failure outranks INFRA here: each run has a machine of its own, so one that could not
         be judged says nothing against one that was.
         """
         found = self.counts
+        if not found:
+            return Verdict.INFRA
         bad = [verdict for verdict in found if verdict in _JUDGED_BAD]
         return worst(bad or found)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import pickle
@@ -29,8 +30,8 @@ from harness.cells.signature import normalised
 from harness.cells.tally import tally_of, wilson
 from harness.cells.worker import WorkerLost
 from harness.config.schema import Config, Machine
-from harness.errors import ConfigError, InfraError
-from harness.machine.rundir import RunDir
+from harness.errors import ConfigError, InfraError, OutputLost
+from harness.machine.rundir import RunDir, new_run
 from harness.verdict import Check, Verdict
 
 ROOMY = LocalRoom(4, 1 << 20)
@@ -334,6 +335,31 @@ def test_a_folder_used_again_loses_earlier_runs_and_nothing_else(tmp_path: Path)
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")}
     assert left == {"run-0008/mine", "other/uart.log"}
     assert not (tmp_path / "run-0007").exists()
+
+
+def test_a_series_whose_output_is_lost_still_leaves_its_record(tmp_path: Path) -> None:
+    def told(result: CellResult) -> None:
+        raise OutputLost("nobody reads")
+
+    made = Series(Plan("smoke", Config(), 100, False, True, RunDir(tmp_path)))
+    with pytest.raises(OutputLost):
+        made.run(threads(always(Verdict.PASS)), told)
+    assert json.loads((tmp_path / "run.json").read_text())["ran"] == 1
+
+
+def test_nothing_judged_is_not_a_pass() -> None:
+    assert tally_of([]).verdict is Verdict.INFRA
+
+
+def test_the_latest_run_is_the_last_of_the_series(cache: Path) -> None:
+    def run(cell: Cell) -> CellResult:
+        cell.place.mkdir()
+        return ended(cell, Verdict.PASS)
+
+    run_dir = new_run()
+    made = Series(Plan("smoke", Config(), 3, False, True, run_dir))
+    made.run(threads(run), lambda result: None)
+    assert (cache / "runs" / "latest").resolve() == run_dir.file("run-0003")
 
 
 # --- processes --------------------------------------------------------------
