@@ -61,20 +61,32 @@ def measure(
         InfraError: a run failed or did not end.
     """
     with tempfile.TemporaryDirectory(prefix="teecall-bench-") as folder:
-        bare = _bare_argv(config, artefacts, RunDir(Path(folder)))
+        bare = bare_argv(config, artefacts, RunDir(Path(folder)))
         smoke = [sys.executable, "-m", "harness", "smoke", "-q", *smoke_arguments]
-        pairs = [(_seconds(bare), _seconds(smoke)) for _ in range(runs)]
+        pairs = [(seconds_of(bare), seconds_of(smoke)) for _ in range(runs)]
     return SmokeTimes(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
 
 
-def _bare_argv(config: Config, artefacts: Artefacts, run: RunDir) -> list[str]:
+def bare_argv(config: Config, artefacts: Artefacts, run: RunDir) -> list[str]:
+    """Return the command that boots the machine and switches it off at once.
+
+    Args:
+        config: the machine.
+        artefacts: what it boots.
+        run: folder for the files of the boot.
+    """
     words = f"{config.host.cmdline} {_STRAIGHT_OFF}".strip()
     host = msgspec.structs.replace(config.host, cmdline=words)
     bare = msgspec.structs.replace(config, host=host)
     return qemu_argv(bare, prepare_boot(bare, artefacts, run, {}), _BARE_WIRING)
 
 
-def _seconds(command: list[str]) -> float:
+def seconds_of(command: list[str]) -> float:
+    """Run a command and return its wall time in seconds.
+
+    Raises:
+        InfraError: it failed or did not end.
+    """
     started = time.monotonic()
     try:
         done = subprocess.run(

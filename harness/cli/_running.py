@@ -3,22 +3,59 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import click
 
 from harness.build.builder import build_all
 from harness.cli._options import Options
 from harness.config.schema import Config
+from harness.errors import UsageError
 from harness.ui import QuietUi, styled
 from harness.verdict import Check, Verdict
 
 _COLOURS = {Verdict.PASS: "green", Verdict.SKIP: "yellow"}
 
 
-def run_and_show(name: str, options: Options, json_file: Path | None, run_dir: Path | None) -> int:
-    """Run a scenario, print a line for each check and return the exit code."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the options of verbs that run a scenario say."""
+
+    json_file: Path | None = None
+    run_dir: Path | None = None
+    dry_run: bool = False
+    repeat: int | None = None
+    until_fail: bool = False
+    jobs: int | None = None
+    scheduler: str | None = None
+
+    @property
+    def is_series(self) -> bool:
+        """Whether there may be more than one run, or it is not here."""
+        return self.repeat is not None or self.until_fail or self.scheduler is not None
+
+
+def run_and_show(name: str, options: Options, running: Running) -> int:
+    """Run a scenario as the options say, show how it goes and return the exit code."""
+    if running.dry_run:
+        return show_command(options)
+    if running.is_series:
+        from harness.cli._series import run_series
+
+        return run_series(name, options, running)
+    if running.jobs is not None:
+        raise UsageError(
+            "--jobs says how many runs go on at once, and there is one", "add --repeat N"
+        )
+    return _run_once(name, options, running.json_file, running.run_dir)
+
+
+def _run_once(name: str, options: Options, json_file: Path | None, run_dir: Path | None) -> int:
+    """Run a scenario once and print a line for each check."""
     from harness.machine.rundir import new_run
     from harness.scenarios.report import check_json_place, last_screen, write_json
     from harness.scenarios.session import Session, run_scenario
@@ -32,7 +69,7 @@ def run_and_show(name: str, options: Options, json_file: Path | None, run_dir: P
         def show(check: Check) -> None:
             # What is live on the terminal would stand between the lines that stay.
             ui.close()
-            _show_check(check)
+            show_check(check)
 
         session = Session(
             config,
@@ -51,7 +88,7 @@ def run_and_show(name: str, options: Options, json_file: Path | None, run_dir: P
         for line in last_screen(failure):
             click.echo(line, err=True)
     assert report.verdict is not None
-    verdict = styled(str(report.verdict), fg=_colour(report.verdict), bold=True)
+    verdict = styled(str(report.verdict), fg=colour_of(report.verdict), bold=True)
     click.echo(f"{verdict} in {report.duration_s:.2f} s, evidence in {report.evidence_dir}")
     return report.exit_code
 
@@ -69,32 +106,66 @@ def show_command(options: Options) -> int:
     return 0
 
 
+_DECORATORS = (
+    click.option(
+        "--repeat",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Run N times, each on a machine of its own, and sum up.",
+    ),
+    click.option(
+        "--until-fail",
+        is_flag=True,
+        help="Begin no further run after one that fails; without --repeat there is no other end.",
+    ),
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="With --repeat: runs at once, if memory allows [default: the number of cores].",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Run on a Dask cluster: tcp://HOST:PORT of its scheduler.",
+    ),
+    click.option(
+        "--json",
+        "json_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write verdict, checks, metrics and versions to FILE.",
+    ),
+    click.option(
+        "--run-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Folder for the evidence [default: a new one in the cache].",
+    ),
+    click.option(
+        "-n", "--dry-run", is_flag=True, help="Print the QEMU command instead of running it."
+    ),
+)
+
+
 def running_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Add the options of verbs that run a scenario."""
-    for decorator in (
-        click.option(
-            "-n", "--dry-run", is_flag=True, help="Print the QEMU command instead of running it."
-        ),
-        click.option(
-            "--run-dir",
-            type=click.Path(path_type=Path, file_okay=False),
-            metavar="DIR",
-            help="Folder for the evidence [default: a new one in the cache].",
-        ),
-        click.option(
-            "--json",
-            "json_file",
-            type=click.Path(path_type=Path, dir_okay=False),
-            metavar="FILE",
-            help="Write verdict, checks, metrics and versions to FILE.",
-        ),
-    ):
-        function = decorator(function)
-    return function
+    """Add the options of verbs that run a scenario; it gets them as one value, `running`."""
+    names = [entry.name for entry in fields(Running)]
+
+    @functools.wraps(function)
+    def wrapped(**given: Any) -> int:
+        running = Running(**{name: given.pop(name) for name in names})
+        return function(running=running, **given)
+
+    for decorator in reversed(_DECORATORS):
+        wrapped = decorator(wrapped)
+    return wrapped
 
 
-def _show_check(check: Check) -> None:
-    verdict = styled(f"{check.verdict:<7}", fg=_colour(check.verdict), bold=True)
+def show_check(check: Check) -> None:
+    """Print the line of a check."""
+    verdict = styled(f"{check.verdict:<7}", fg=colour_of(check.verdict), bold=True)
     click.echo(f"{verdict} {check.name:<10} {check.detail} ({check.duration_s:.2f} s)")
 
 
@@ -106,5 +177,6 @@ def _nothing(check: Check) -> None:
     """Show no check."""
 
 
-def _colour(verdict: Verdict) -> str:
+def colour_of(verdict: Verdict) -> str:
+    """Return the colour that a verdict is printed in."""
     return _COLOURS.get(verdict, "red")

@@ -117,3 +117,40 @@ def _context(bench: SwitchBench, config: Config) -> tuple[ContextCost | None, st
         return bench.context(config), ""
     except (BuildError, MachineError) as error:
         return None, error.message
+
+
+@command.command()
+@config_options
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1), metavar="N")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Runs at once [default: the number of cores].",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the times to FILE too.",
+)
+def harness(options: Options, rounds: int, jobs: int | None, json_file: Path | None) -> int:
+    """Compare what running side by side gains: for smoke runs, and for bare QEMU boots.
+
+    Each round boots and runs one after the other, then side by side. The gain of bare boots is
+    what the workstation allows; the last line says how much of it the harness reaches.
+    """
+    from harness.bench.parallel import measure as measure_parallel
+    from harness.cells.room import cores
+
+    config = options.load().value
+    with options.ui() as ui:
+        artefacts = build_all(config, ui, offline=options.offline)
+    found = measure_parallel(config, artefacts, rounds, jobs or max(2, cores()))
+    for line in found.lines():
+        click.echo(line)
+    if json_file is not None:
+        json_file.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
+    return 0

@@ -9,7 +9,7 @@ import click
 
 from harness import scenarios
 from harness.cli._options import Options, config_options
-from harness.cli._running import run_and_show, running_options, show_command
+from harness.cli._running import Running, run_and_show, running_options
 from harness.cli.main import summary
 from harness.errors import UsageError
 
@@ -30,17 +30,18 @@ class _Listing(click.Command):
 @click.argument("scenario")
 @config_options
 @running_options
-def command(
-    scenario: str,
-    options: Options,
-    json_file: Path | None,
-    run_dir: Path | None,
-    dry_run: bool,
-) -> int:
+def command(scenario: str, options: Options, running: Running) -> int:
     """Run SCENARIO on one machine and print a line for each check.
+
+    With --repeat it is run again and again, each time on a machine of its own, and a line is
+    printed for each run; at the end stand the counts of the verdicts, the rate of passes with its
+    95 % confidence interval, and the failures by kind. A run that the environment spoilt (INFRA)
+    is made again, twice at most. Ctrl-C ends what goes on and sums up what was run.
 
     \b
     teecall run smoke --run-dir /tmp/evidence
+    teecall run smoke --repeat 200 -j 2
+    teecall run smoke --until-fail
     """
     from harness.scenarios.session import SCENARIOS
 
@@ -48,6 +49,4 @@ def command(
         raise UsageError(
             f"no scenario '{scenario}'", f"choose one of: {', '.join(sorted(SCENARIOS))}"
         )
-    if dry_run:
-        return show_command(options)
-    return run_and_show(scenario, options, json_file, run_dir)
+    return run_and_show(scenario, options, running)

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from harness.cli._options import Options, config_options
-from harness.cli._running import run_and_show, running_options, show_command
+from harness.cli._running import Running, run_and_show, running_options
 
 
 @click.command()
 @config_options
 @running_options
-def command(options: Options, json_file: Path | None, run_dir: Path | None, dry_run: bool) -> int:
+def command(options: Options, running: Running) -> int:
     """Show that everything works, in about a second once it is built.
 
     One line is printed for each check, in this order: tools, sources, build, boot, tsm (READY and
@@ -27,8 +25,7 @@ def command(options: Options, json_file: Path | None, run_dir: Path | None, dry_
     \b
     teecall smoke
     teecall smoke --verbose --json result.json
+    teecall smoke --repeat 200 -j 2
     teecall smoke --set console.mode=serial --set opensbi.version=1.8.1
     """
-    if dry_run:
-        return show_command(options)
-    return run_and_show("smoke", options, json_file, run_dir)
+    return run_and_show("smoke", options, running)

@@ -94,7 +94,7 @@ def new_run(path: Path | None = None) -> RunDir:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = _made(runs / f"{stamp}-{secrets.token_hex(3)}")
     run = RunDir(folder, _locked(folder))
-    _point_latest(runs, folder.name)
+    point_latest(folder)
     prune(runs, time.time())
     return run
 
@@ -156,11 +156,15 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _point_latest(runs: Path, name: str) -> None:
-    """Replace the link in one step: two runs may end up here at the same time."""
+def point_latest(folder: Path) -> None:
+    """Let `latest` in the cache be a run's folder there; one of the user's own is not."""
+    runs = cache_dir() / "runs"
+    if not folder.is_relative_to(runs) or not folder.is_dir():
+        return
+    # The link is replaced in one step: two runs may end up here at the same time.
     fresh = runs / f".latest-{secrets.token_hex(3)}"
     with contextlib.suppress(OSError):
-        fresh.symlink_to(name)
+        fresh.symlink_to(folder.relative_to(runs))
         fresh.replace(runs / "latest")
 
 

@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,16 +96,18 @@ def _failure_json(failure: Failure) -> dict[str, object]:
     }
 
 
-def provenance(started: float) -> dict[str, object]:
+def provenance(started: float, arguments: Sequence[str] | None = None) -> dict[str, object]:
     """Return what made a run: time, command line, and teecall's own version.
 
     Args:
         started: seconds since the epoch.
+        arguments: of the `teecall` that asked for the run; None for this process.
     """
+    words = sys.argv[1:] if arguments is None else arguments
     moment = datetime.fromtimestamp(started, UTC).astimezone()
     return {
         "started": moment.isoformat(timespec="milliseconds"),
-        "command": shlex.join(["teecall", *sys.argv[1:]]),
+        "command": shlex.join(["teecall", *words]),
         "teecall": {"version": __version__, "commit": own_commit()},
     }
 
@@ -159,7 +161,16 @@ def write_json(path: Path, report: Report) -> None:
     Raises:
         StoreError: it cannot be written.
     """
-    text = json.dumps(report.as_json(), indent=2) + "\n"
+    write_json_value(path, report.as_json())
+
+
+def write_json_value(path: Path, value: object) -> None:
+    """Write any value as the file of `--json`.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    text = json.dumps(value, indent=2) + "\n"
     try:
         if path.is_file() or not path.exists():
             write_atomic(path.absolute(), text)

@@ -33,14 +33,11 @@ from harness.verdict import Check, Verdict, worst
 # Each is the module in this package that has the scenario's STEPS.
 SCENARIOS: dict[str, str] = {
     "audit": "audit",
-SCENARIOS: dict[str, str] = {
-    "audit": "audit",
     "beside-kvm": "beside_kvm",
     "containment": "containment",
     "interrupt-sweep": "sweep",
     "smoke": "smoke",
     "smp": "smp",
-}
 }
 
 
@@ -67,7 +64,8 @@ class Session:
     """What a run is told beside its configuration.
 
     `ended` is called with every check as it ends, `line` with every line of the consoles
-    (None: nobody follows them).
+    (None: nobody follows them). `seed` repeats an earlier run's secrets and nonces (None: chance).
+    `arguments` are those of the `teecall` that asked for the run (None: this one).
     """
 
     config: Config
@@ -76,6 +74,8 @@ class Session:
     offline: bool
     ended: Callable[[Check], None]
     line: Callable[[str, str], None] | None = None
+    seed: bytes | None = None
+    arguments: Sequence[str] | None = None
 
 
 class _Witness:
@@ -145,6 +145,8 @@ def run_scenario(name: str, session: Session) -> Report:
                 stack.enter_context(following(machine, session.line))
 
         smoke = Smoke(session.config, session.run, session.ui, stack, session.offline, on_power)
+        if session.seed is not None:
+            smoke.seed = session.seed
         witness = _Witness(session, smoke)
         try:
             run_steps(steps_of(name), smoke, witness)
@@ -180,7 +182,7 @@ def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -
         versions=smoke.versions,
         failures=tuple(witness.failures),
         extra={
-            **provenance(time.time() - seconds),
+            **provenance(time.time() - seconds, session.arguments),
             "seed": smoke.seed.hex(),
             "config": msgspec.to_builtins(session.config),
         },

@@ -17,3 +17,14 @@ def test_bench_smoke(tmp_path: Path) -> None:
     times = json.loads(found.read_text())
     assert len(times["bare_s"]) == len(times["smoke_s"]) == 1
     assert times["ratio"] > 0
+
+
+def test_bench_harness(tmp_path: Path) -> None:
+    found = tmp_path / "bench.json"
+    done = teecall("bench", "harness", "--rounds", "1", "-j", "2", "--json", str(found))
+    assert done.returncode == 0, done.stdout
+    assert "of the gain of bare boots" in done.stdout
+    times = json.loads(found.read_text())
+    assert times["jobs"] == 2
+    gains = times["smoke"]["gain"], times["bare"]["gain"]
+    assert abs(times["reached"] - gains[0] / gains[1]) < 0.001

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run as a value, and what came of it as another."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness.config.schema import Config
+from harness.errors import CallerError, TeecallError, own_error
+from harness.machine.rundir import new_run
+from harness.scenarios.report import Failure, Report, failure_of
+from harness.scenarios.session import Session, run_scenario
+from harness.ui import QuietUi
+from harness.verdict import Check, Verdict
+
+# What QEMU and its harness take beside the machine's own memory: 190 MiB were seen.
+_OVERHEAD_MIB = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a run takes of the workstation while it goes on: cores, and memory in MiB."""
+
+    cores: int
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run: everything it is told, so that it can be done in another process or machine.
+
+    Args:
+        scenario: its name.
+        config: the machine and what runs on it.
+        label: what the run is called among its siblings.
+        folder: takes the evidence; only this run uses it.
+        seed: from which secrets and nonces follow; None for one of chance.
+        offline: never touch the network.
+        arguments: of the `teecall` that asked for it; the evidence says so.
+        attempt: 1, and more when the environment spoilt earlier attempts.
+    """
+
+    scenario: str
+    config: Config
+    label: str
+    folder: Path
+    seed: bytes | None = None
+    offline: bool = False
+    arguments: tuple[str, ...] = ()
+    attempt: int = 1
+
+    @property
+    def need(self) -> Need:
+        """What it takes of the workstation.
+
+        Under TCG each hart is a thread, but a boot keeps one of them busy: a smoke used 1.1 cores
+        with 2 harts, 1.25 with 4 and 1.35 with 8. Half of the harts leaves room for scenarios
+        that use all of them at times.
+        """
+        machine = self.config.machine
+        return Need((machine.harts + 1) // 2, machine.memory_mib + _OVERHEAD_MIB)
+
+    @property
+    def place(self) -> Path:
+        """The folder of this attempt; earlier attempts keep theirs."""
+        if self.attempt == 1:
+            return self.folder
+        return self.folder.with_name(f"{self.folder.name}-again-{self.attempt - 1}")
+
+    def again(self) -> Cell:
+        """Return the next attempt."""
+        return replace(self, attempt=self.attempt + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What came of a cell.
+
+    `error` is what the user has to correct; then `verdict` is None. `node` names the workstation.
+    `spoilt` says for each earlier attempt what was wrong with the environment.
+    """
+
+    cell: Cell
+    verdict: Verdict | None
+    exit_code: int
+    duration_s: float
+    checks: tuple[Check, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: CallerError | None = None
+    node: str = ""
+    spoilt: tuple[str, ...] = ()
+
+    @property
+    def evidence_dir(self) -> Path:
+        """The folder of the evidence, on `node`."""
+        return self.cell.place
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether the environment stood in the way, so that nothing was judged."""
+        return self.verdict is Verdict.INFRA
+
+    def as_json(self) -> dict[str, object]:
+        """Return what the JSON of a series says about it."""
+        return {
+            "label": self.cell.label,
+            "verdict": self.verdict and str(self.verdict),
+            "exit_code": self.exit_code,
+            "duration_s": round(self.duration_s, 3),
+            "failures": [f"{found.check}: {found.message}" for found in self.failures],
+            "metrics": dict(self.metrics),
+            "versions": dict(self.versions),
+            "evidence_dir": str(self.evidence_dir),
+            "node": self.node,
+            "spoilt_attempts": list(self.spoilt),
+        }
+
+
+def run_cell(cell: Cell) -> CellResult:
+    """Run a cell to its end in this process; what goes wrong is in the result.
+
+    Only an interruption is in the report as INFRA and not raised, as with `teecall run`.
+    """
+    started = time.monotonic()
+    try:
+        run = new_run(cell.place)
+        session = Session(
+            cell.config,
+            run,
+            QuietUi(),
+            cell.offline,
+            ended=_nothing,
+            seed=cell.seed,
+            arguments=cell.arguments,
+        )
+        return _of_report(cell, run_scenario(cell.scenario, session))
+    except CallerError as error:
+        seconds = time.monotonic() - started
+        return CellResult(cell, None, error.exit_code, seconds, error=error, node=platform.node())
+    except Exception as error:
+        return spoilt(cell, own_error(error), time.monotonic() - started)
+
+
+def spoilt(cell: Cell, error: TeecallError, seconds: float) -> CellResult:
+    """Return the result of a cell that could not be run.
+
+    Args:
+        cell: the cell.
+        error: what stood in the way.
+        seconds: time lost.
+    """
+    failure = failure_of("run", error)
+    check = Check("run", Verdict.INFRA, error.message, seconds)
+    return CellResult(
+        cell,
+        Verdict.INFRA,
+        Verdict.INFRA.exit_code,
+        seconds,
+        checks=(check,),
+        failures=(failure,),
+        node=platform.node(),
+    )
+
+
+def _of_report(cell: Cell, report: Report) -> CellResult:
+    return CellResult(
+        cell,
+        report.verdict,
+        report.exit_code,
+        report.duration_s,
+        report.checks,
+        report.failures,
+        dict(report.metrics),
+        dict(report.versions),
+        report.error,
+        platform.node(),
+    )
+
+
+def _nothing(check: Check) -> None:
+    """Nobody watches the checks of a cell."""
