@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import yaml
@@ -17,7 +18,7 @@ import yaml
 from harness.errors import ConfigError, UsageError
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-Data = str | int | float | bool | None
+Data = str | int | float | bool | date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Tree:
     scalar: Data = None
     text: str = ""
     older: tuple[Tree, ...] = ()
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the value is YAML's null."""
+        return self.mapping is None and self.items is None and self.scalar is None
 
     @property
     def plain(self) -> object:
@@ -89,6 +95,10 @@ def parse_text(content: str, layer: str, folder: Path | None = None) -> Tree:
         raise ConfigError(f"{place}: not valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{layer}: not valid YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{layer}: nested without end", "an alias must not stand inside what it names"
+        ) from None
     finally:
         loader.dispose()
 
@@ -101,7 +111,16 @@ def _convert(loader: yaml.SafeLoader, node: yaml.Node, layer: str, folder: Path 
         return Tree(
             origin, items=tuple(_convert(loader, item, layer, folder) for item in node.value)
         )
-    return Tree(origin, scalar=loader.construct_object(node), text=str(node.value))
+    return Tree(origin, scalar=_scalar(loader, node), text=str(node.value))
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Data:
+    """Return a scalar's value; what only looks like a date or a number is text."""
+    try:
+        value: Data = loader.construct_object(node)
+    except ValueError:
+        return str(node.value)
+    return value
 
 
 def _pairs(
@@ -110,6 +129,8 @@ def _pairs(
     seen: dict[str, int] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ConfigError(f"{layer}:{line}: a list or a mapping is no key", "write `key: value`")
         key = str(key_node.value)
         if key in seen:
             raise ConfigError(
