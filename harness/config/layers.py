@@ -24,7 +24,13 @@ FRAGMENTS = ("", "machines", "stacks")
 _OF_FILES = ("extends", "format")
 
 
-def locate(name: Path, folders: Sequence[str] = FRAGMENTS, origin: Origin | None = None) -> Path:
+def locate(
+    name: Path,
+    folders: Sequence[str] = FRAGMENTS,
+    origin: Origin | None = None,
+    *,
+    other_kind: bool = False,
+) -> Path:
     """Find a file: as given, or as a name without suffix, there or among the shipped ones.
 
     Args:
@@ -32,6 +38,8 @@ def locate(name: Path, folders: Sequence[str] = FRAGMENTS, origin: Origin | None
         folders: the shipped folders, below configs, in which a name without a path is looked up.
         origin: the place it was written at, whose folder a relative path is taken from; None for
             the command line.
+        other_kind: the file that names it is of another kind (a matrix names a suite). What lies
+            beside it under the same name is then less likely meant than what is shipped.
 
     Raises:
         ConfigError: there is no such file.
@@ -39,7 +47,8 @@ def locate(name: Path, folders: Sequence[str] = FRAGMENTS, origin: Origin | None
     folder = origin.folder if origin is not None and origin.folder is not None else Path()
     places = [folder / name]
     if name.name == str(name):
-        places += [resources.configs() / shipped / name for shipped in folders]
+        own = [resources.configs() / each / name for each in folders]
+        places = [*own, *places] if other_kind else [*places, *own]
     candidates = [file for place in places for file in (place, place.with_name(f"{name.name}.yaml"))]
     found = next((file for file in candidates if file.is_file()), None)
     if found is None:
@@ -111,7 +120,9 @@ class _Layers:
                 self.add(base, chain)
 
 
-def base_files(extends: Tree, folders: Sequence[str] = FRAGMENTS) -> list[Path]:
+def base_files(
+    extends: Tree, folders: Sequence[str] = FRAGMENTS, *, other_kind: bool = False
+) -> list[Path]:
     """Return the files that an `extends` names.
 
     Raises:
@@ -123,7 +134,9 @@ def base_files(extends: Tree, folders: Sequence[str] = FRAGMENTS) -> list[Path]:
             f"{extends.origin}: 'extends' names a file or a list of files",
             "for example `extends: default`",
         )
-    return [locate(Path(name.text), folders, name.origin) for name in names]
+    return [
+        locate(Path(name.text), folders, name.origin, other_kind=other_kind) for name in names
+    ]
 
 
 def _check_format(tree: Tree) -> None:

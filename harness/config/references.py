@@ -48,7 +48,7 @@ def is_reference(value: str) -> bool:
     return value.startswith("${")
 
 
-def name_of(value: str) -> str:
+def _name_of(value: str, key: str) -> str:
     """Return the name in a reference.
 
     Raises:
@@ -56,7 +56,7 @@ def name_of(value: str) -> str:
     """
     match = _FORM.match(value)
     if match is None or match[1] != "artefact" or not match[2]:
-        raise ConfigError(f"'{value}' is no reference", "write ${artefact:NAME}")
+        raise ConfigError(f"'{key}': '{value}' is no reference", "write ${artefact:NAME}")
     return match[2]
 
 
@@ -71,7 +71,7 @@ def find(value: str, key: str, guests: tuple[str, ...] | None) -> Artefact:
     Raises:
         ConfigError: there is no artefact of this name, or another key takes it.
     """
-    name = name_of(value)
+    name = _name_of(value, key)
     guest = name.removeprefix(_GUESTS) if name.startswith(_GUESTS) else ""
     if guest and (guests is None or guest in guests):
         found: Artefact | None = Artefact("guests", f"{guest}.elf", "tvm.payload")
