@@ -101,7 +101,9 @@ def _check_complete(tree: Tree, struct: type[msgspec.Struct], path: str) -> None
 
 def _check_mapping(tree: Tree, element: Any, path: str) -> dict[str, Any]:
     if tree.mapping is None:
-        raise ConfigError(f"{tree.origin}: '{path}' is a mapping, not {_shown(tree)}")
+        raise ConfigError(
+            f"{tree.origin}: '{path}' is a mapping, not {_shown(tree)}", "write `name: value`"
+        )
     return {key: check(child, element, _join(path, key)) for key, child in tree.mapping.items()}
 
 

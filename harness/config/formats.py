@@ -10,13 +10,9 @@ from msgspec import Meta, Struct
 
 from harness.config.schema import Config, Seconds
 
-Label = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
-        description="a label of letters, digits and . _ + -",
-    ),
-]
+LABEL = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+LABEL_WORDS = "a label of letters, digits and . _ + -"
+Label = Annotated[str, Meta(pattern=LABEL, description=LABEL_WORDS)]
 Reason = Annotated[str, Meta(min_length=1, description="the reason in words")]
 Url = Annotated[str, Meta(pattern=r"^https?://\S+$", description="the http(s) URL of the report")]
 Expiry = Annotated[date, Meta(description="the last day of the quarantine, as YYYY-MM-DD")]

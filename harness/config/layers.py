@@ -33,6 +33,9 @@ def locate(
 ) -> Path:
     """Find a file: as given, or as a name without suffix, there or among the shipped ones.
 
+    `aia`, `aia.yaml` and `machines/aia` all name configs/machines/aia.yaml, where no such file is
+    nearer.
+
     Args:
         name: as it was written.
         folders: the shipped folders, below configs, in which a name without a path is looked up.
@@ -45,11 +48,13 @@ def locate(
         ConfigError: there is no such file.
     """
     folder = origin.folder if origin is not None and origin.folder is not None else Path()
-    places = [folder / name]
+    places = [folder / name, resources.configs() / name]
     if name.name == str(name):
         own = [resources.configs() / each / name for each in folders]
         places = [*own, *places] if other_kind else [*places, *own]
-    candidates = [file for place in places for file in (place, place.with_name(f"{name.name}.yaml"))]
+    candidates = [
+        file for place in places for file in (place, place.with_name(f"{name.name}.yaml"))
+    ]
     found = next((file for file in candidates if file.is_file()), None)
     if found is None:
         raise _not_found(name, folders, origin)
@@ -134,9 +139,7 @@ def base_files(
             f"{extends.origin}: 'extends' names a file or a list of files",
             "for example `extends: default`",
         )
-    return [
-        locate(Path(name.text), folders, name.origin, other_kind=other_kind) for name in names
-    ]
+    return [locate(Path(name.text), folders, name.origin, other_kind=other_kind) for name in names]
 
 
 def _check_format(tree: Tree) -> None:

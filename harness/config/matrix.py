@@ -35,6 +35,7 @@ from harness.config.suite import (
     Entry,
     Quarantine,
     Suite,
+    check_name,
     checked_quarantine,
     item_of,
     load_suite,
@@ -192,6 +193,7 @@ def _axes(loaded: Loaded[MatrixFile]) -> tuple[Axis, ...]:
 
 
 def _axis(name: str, node: Tree) -> Axis:
+    check_name(name, f"axes.{name}", node)
     if name == SCENARIO:
         raise ConfigError(
             f"{node.origin}: 'axes.{name}': every matrix has this axis, of the suite's entries",

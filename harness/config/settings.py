@@ -6,8 +6,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
 from harness.config.check import dotted_keys
 from harness.config.schema import Config
 
@@ -36,9 +34,23 @@ def _get(config: Config, key: str) -> Any:
 def _written(value: Any) -> str:
     if value is None:
         return "null"
-    if isinstance(value, str) and _PLAIN.match(value) and value.lower() != "null":
-        return value
+    if isinstance(value, str):
+        return value if _PLAIN.match(value) and value.lower() != "null" else _quoted(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_quoted(item) for item in value)}]"
     if isinstance(value, int) and value >= _ADDRESS:
         return f"{value:#x}"
-    # JSON is YAML.
-    return msgspec.json.encode(value).decode()
+    return str(value)
+
+
+def _quoted(text: str) -> str:
+    """Return text in YAML's double quotes, in ASCII that can be printed."""
+    written = (
+        f"\\{character}"
+        if character in '"\\'
+        else character
+        if " " <= character <= "~"
+        else f"\\U{ord(character):08x}"
+        for character in text
+    )
+    return f'"{"".join(written)}"'

@@ -56,9 +56,6 @@ def take(work: Sequence[T], shard: Shard, weight: Callable[[T], int]) -> tuple[T
     total = ends[-1] if ends else 0
     # The middle of an item decides, in integers: (end - weight / 2) * count / total.
     parts = [
-        (2 * end - own) * shard.count // (2 * total)
-        for end, own in zip(ends, weights, strict=True)
+        (2 * end - own) * shard.count // (2 * total) for end, own in zip(ends, weights, strict=True)
     ]
-    return tuple(
-        item for item, part in zip(work, parts, strict=True) if part == shard.number - 1
-    )
+    return tuple(item for item, part in zip(work, parts, strict=True) if part == shard.number - 1)

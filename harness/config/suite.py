@@ -1,25 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """A suite: which scenarios run, each with which settings, how often and within which limits.
 
-    scenarios:
-      smoke: {}
-      smoke-serial: {scenario: smoke, repeats: 3, set: {console: {mode: serial}}}
-    quarantine:
-      - scenario: smoke-serial
-        reason: the UART loses a byte
-        url: https://example.org/issues/1
-        expires: 2026-12-31
+scenarios:
+  smoke: {}
+  smoke-serial: {scenario: smoke, repeats: 3, set: {console: {mode: serial}}}
+quarantine:
+  - scenario: smoke-serial
+    reason: the UART loses a byte
+    url: https://example.org/issues/1
+    expires: 2026-12-31
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from harness.config.formats import Limits, MatrixQuarantine, SuiteFile, SuiteQuarantine
+from harness.config.formats import (
+    LABEL,
+    LABEL_WORDS,
+    Limits,
+    MatrixQuarantine,
+    SuiteFile,
+    SuiteQuarantine,
+)
 from harness.config.layers import base_files, read_layers
 from harness.config.load import Loaded, default_file, load_as, merged
 from harness.config.tree import Tree
@@ -91,12 +99,23 @@ def _entries(loaded: Loaded[SuiteFile], known: Collection[str]) -> list[str]:
     """Return the names of the entries that stay, each of which runs a known scenario."""
     names = [name for name, entry in loaded.value.scenarios.items() if entry is not None]
     for name in names:
+        check_name(name, f"scenarios.{name}", _node(loaded, name))
         entry = loaded.value.scenarios[name]
         assert entry is not None
         scenario = entry.scenario or name
         if scenario not in known:
             raise _unknown_scenario(loaded, name, scenario, known)
     return names
+
+
+def check_name(name: str, key: str, node: Tree) -> None:
+    """Check the name of an entry or an axis, which becomes a part of labels.
+
+    Raises:
+        ConfigError: it has characters that mean something else there.
+    """
+    if not re.match(LABEL, name):
+        raise ConfigError(f"{node.origin}: '{key}' is no name", f"write {LABEL_WORDS}")
 
 
 def _unknown_scenario(

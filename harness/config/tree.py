@@ -130,7 +130,9 @@ def _pairs(
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise ConfigError(f"{layer}:{line}: a list or a mapping is no key", "write `key: value`")
+            raise ConfigError(
+                f"{layer}:{line}: a list or a mapping is no key", "write `key: value`"
+            )
         key = str(key_node.value)
         if key in seen:
             raise ConfigError(
