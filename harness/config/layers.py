@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 from harness import resources
@@ -104,7 +103,7 @@ class _Layers:
     trees: list[Tree] = field(default_factory=list)
 
     def add(self, file: Path, below: tuple[Path, ...]) -> None:
-        tree = _parsed(file)
+        tree = parse_file(file)
         assert tree.mapping is not None
         _check_format(tree)
         if "extends" in tree.mapping:
@@ -159,17 +158,3 @@ def _check_format(tree: Tree) -> None:
             f" this teecall reads formats up to {FORMAT}",
             "install a newer teecall, or write the file for this format",
         )
-
-
-def _parsed(file: Path) -> Tree:
-    try:
-        status = file.stat()
-    except OSError:
-        return parse_file(file)
-    return _parse_once(file, status.st_mtime_ns, status.st_size, status.st_ino)
-
-
-@lru_cache(maxsize=256)
-def _parse_once(file: Path, *_: int) -> Tree:
-    """Parse a file once as long as it is not changed; a matrix lays the same few many times."""
-    return parse_file(file)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -75,7 +76,13 @@ def parse_file(path: Path) -> Tree:
         raise ConfigError(f"{path}: no such configuration file", "check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
-    tree = parse_text(content, str(path), path.parent)
+    return _parse_document(content, str(path), path.parent)
+
+
+@lru_cache(maxsize=256)
+def _parse_document(content: str, layer: str, folder: Path) -> Tree:
+    """Parse a file once as long as its text stays; a matrix lays the same few many times."""
+    tree = parse_text(content, layer, folder)
     if tree.mapping is None:
         raise ConfigError(f"{tree.origin}: not a mapping of keys to values", "write `key: value`")
     return tree

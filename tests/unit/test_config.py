@@ -236,7 +236,7 @@ def test_a_file_given_twice_is_laid_twice(tmp_path: Path) -> None:
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     path = write(tmp_path, "own.yaml", "machine: {harts: 1}\n")
     assert load([path]).value.machine.harts == 1
-    write(tmp_path, "own.yaml", "machine: {harts:  3}\n")
+    write(tmp_path, "own.yaml", "machine: {harts: 3}\n")
     assert load([path]).value.machine.harts == 3
 
 

@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config.load import load
 from harness.config.matrix import CellSpec, Matrix, expand, load_matrix
 from harness.config.shard import Shard, parse_shard, take
+from harness.config.suite import load_suite
 from harness.errors import ConfigError, UsageError
 
+EXAMPLES = 1000 if os.environ.get("TEECALL_NIGHTLY") else 50
 TODAY = date(2026, 6, 1)
 KNOWN = ("audit", "smoke")
 AXES = """
@@ -285,6 +289,58 @@ def test_a_wrong_shard(text: str) -> None:
 def test_a_shard_as_it_is_written() -> None:
     assert parse_shard("2/5") == Shard(2, 5)
     assert parse_shard("5/5") == Shard(5, 5)
+
+
+_WORDS = st.sampled_from(
+    (*KNOWN, "opensbi", "harts", "irq", "aia", "1.6", "4", "label", "set", "extends", "quad")
+    + ("suite", "axes", "base", "where", "scenario", "machine", "suite.yaml", "~", "2026-02-30")
+)
+_SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-2, 9), _WORDS)
+_TREES = st.recursive(
+    _SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(_WORDS, inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.sampled_from(["suite", "axes", "base", "exclude", "include", "quarantine", "extends"]),
+    _TREES,
+)
+def test_anything_in_a_file_is_a_matrix_or_a_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, key: str, tree: object
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "anything"
+    folder.mkdir(exist_ok=True)
+    matrix = yaml.safe_load(AXES)
+    for text in ({**matrix, key: tree}, {**matrix, "axes": {**matrix["axes"], "more": tree}}):
+        try:
+            cells = expand(matrix_of(folder, yaml.safe_dump(text)))
+        except ConfigError as error:
+            assert error.message.startswith(str(folder))
+        else:
+            assert cells
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(_TREES)
+def test_anything_in_a_suite_is_a_suite_or_a_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, tree: object
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "anything"
+    folder.mkdir(exist_ok=True)
+    for content in ({"scenarios": tree}, {"scenarios": {"smoke": tree}}, tree):
+        path = folder / "suite.yaml"
+        path.write_text(yaml.safe_dump(content))
+        try:
+            entries = load_suite(path, TODAY, KNOWN).entries
+        except ConfigError as error:
+            assert error.message.startswith(str(folder))
+        else:
+            assert entries
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 20))
