@@ -27,6 +27,7 @@ from harness.build.kernel import (
     user_kernel,
 )
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
+from harness.build.referenced import file_of, given, missing_recipes
 from harness.build.store import Key, Store, key_of
 from harness.build.userland import GuestsRecipe, InitramfsRecipe, KvmToolRecipe, TvmToolRecipe
 from harness.config.schema import Config
@@ -145,21 +146,23 @@ class Builder:
         config = self._config
         recipes: list[Recipe] = [OpenSbiRecipe(), OverlayRecipe()]
         recipes += [TvmToolRecipe(), KvmToolRecipe(), GuestsRecipe()]
+        kernel, initrd = given(config, "host.kernel"), given(config, "host.initrd")
         if not config.tsm.elf:
             recipes.append(TsmRecipe())
-        if not config.host.kernel:
+        if not kernel:
             recipes += [KernelRecipe(), CovhRecipe()]
-        elif build := user_kernel(config.host.kernel)[1]:
+        elif build := user_kernel(kernel)[1]:
             recipes.append(UserKernelCovhRecipe(build))
-        elif not config.host.initrd:
+        elif not initrd:
             raise ConfigError(
-                f"host.kernel: {config.host.kernel} has no build folder to build the driver in",
+                f"host.kernel: {kernel} has no build folder to build the driver in",
                 "name the O= folder of its build, or give an initramfs with the driver in it by "
                 "host.initrd",
             )
-        if not config.host.initrd:
+        if not initrd:
             recipes.append(InitramfsRecipe())
-        return [*recipes, *self._extra]
+        recipes += self._extra
+        return [*recipes, *missing_recipes(config, recipes)]
 
     def _compiler(self) -> str:
         """Identify the cross tools: another compiler makes other artefacts."""
@@ -260,17 +263,16 @@ class Builder:
     def _artefacts(self, places: dict[str, Path]) -> Artefacts:
         config = self._config
         image, vmlinux = self._kernel_files(places)
-        guests = places["guests"]
         return Artefacts(
             opensbi_bin=places["opensbi"] / "fw_dynamic.bin",
             opensbi_elf=places["opensbi"] / "fw_dynamic.elf",
-            tsm_elf=_given(config.tsm.elf) or places["tsm"] / "tsm.elf",
+            tsm_elf=file_of(config, "tsm.elf", places, "tsm/tsm.elf"),
             kernel_image=image,
             vmlinux=vmlinux,
             covh_ko=places["covh"] / "covh.ko" if "covh" in places else None,
             tvm_tool=places["tvm"] / "tvm",
-            initrd=_given(config.host.initrd) or places["initramfs"] / "initramfs.cpio",
-            hello_elf=_given(config.tvm.payload) or guests / "hello.elf",
+            initrd=file_of(config, "host.initrd", places, "initramfs/initramfs.cpio"),
+            hello_elf=file_of(config, "tvm.payload", places, "guests/hello.elf"),
             dt_overlay=places["overlay"] / "teecall.dtbo",
             versions=self._versions(places),
         )
@@ -290,11 +292,6 @@ class Builder:
         names += ["busybox"] if "initramfs" in places else []
         versions = {name: self.sources.identify(name).version for name in names}
         return {**versions, "compiler": self._compiler().partition(" / ")[0]}
-
-
-def _given(path: str | None) -> Path | None:
-    """Return the user's own file; None when there is none."""
-    return Path(path) if path else None
 
 
 def _raise_first(futures: Iterable[Future[T]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.build.referenced import given
 from harness.config.schema import Config
 from harness.errors import ConfigError
 
@@ -15,9 +16,9 @@ def check_given(config: Config) -> None:
     Raises:
         ConfigError: one is not there, cannot be read, or is not what its key needs.
     """
-    _check_elf(config.tsm.elf, "tsm.elf")
-    _check_elf(config.tvm.payload, "tvm.payload")
-    _check_file(config.host.initrd, "host.initrd")
+    _check_elf(given(config, "tsm.elf"), "tsm.elf")
+    _check_elf(given(config, "tvm.payload"), "tvm.payload")
+    _check_file(given(config, "host.initrd"), "host.initrd")
 
 
 def _check_file(name: str | None, key: str) -> None:

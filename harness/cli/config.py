@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show the configuration, and explain where a value comes from."""
+"""Show and explain the configuration, list a matrix's cells, print the schemas of the files."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -10,28 +12,83 @@ from harness.cli._options import Options, config_options
 
 @click.group()
 def command() -> None:
-    """Show and explain the configuration.
+    """Show and explain the configuration; list the cells of a matrix.
 
     Layers, each over the one before: configs/default.yaml, -c files (with what they extend),
-    --set.
+    --set. `-c NAME` without a path also looks in configs/machines and configs/stacks.
+
+    \b
+    teecall config show -c quad -c aia
+    teecall config explain machine.harts -c quad --set machine.harts=3
+    teecall config cells nightly --shard 2/5
     """
 
 
 @command.command("show")
 @config_options
-def show(options: Options) -> None:
-    """Print the configuration as it results from all layers, as YAML."""
-    from harness.config.explain import render
+@click.option(
+    "--format", "form", type=click.Choice(("yaml", "json")), default="yaml", show_default=True
+)
+def show(options: Options, form: str) -> None:
+    """Print the configuration as it results from all layers."""
+    from harness.config.explain import render, render_json
 
-    click.echo(render(options.load()), nl=False)
+    loaded = options.load()
+    click.echo(render_json(loaded) if form == "json" else render(loaded), nl=False)
 
 
 @command.command("explain")
 @config_options
 @click.argument("key")
 def explain(options: Options, key: str) -> None:
-    """Say what KEY means, its value, and which layer set it."""
+    """Say what KEY means, its value, and every layer that sets it."""
     from harness.config.explain import explain_key
 
     for line in explain_key(options.load(), key):
         click.echo(line)
+
+
+@command.command("schema")
+@click.option(
+    "--kind",
+    type=click.Choice(("config", "suite", "matrix")),
+    default="config",
+    show_default=True,
+    help="The kind of file.",
+)
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a kind of file, which an editor checks and completes by.
+
+    configs/schema has the same; the first line of a file names it.
+    """
+    from harness.config.jsonschema import as_text
+
+    click.echo(as_text(kind), nl=False)
+
+
+@command.command("cells")
+@config_options
+@click.argument("matrix")
+@click.option("--shard", "part", metavar="N/M", default="1/1", help="Only the Nth of M parts.")
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
+)
+def cells(options: Options, matrix: str, part: str, form: str) -> None:
+    """List the cells of MATRIX, a file or one of configs/matrices; or those of a suite.
+
+    A line has the cell's id, the suite's entry, its labels and how often it runs. -c and --set
+    are laid over every cell.
+    """
+    from harness.config.listing import as_json, as_lines, cells_of
+    from harness.config.shard import parse_shard, take
+
+    shard = parse_shard(part)
+    every = cells_of(Path(matrix), options.files, options.sets)
+    taken = take(every, shard, lambda cell: cell.repeats)
+    if form == "json":
+        click.echo(as_json(taken))
+        return
+    for line in as_lines(taken):
+        click.echo(line)
+    if not options.quiet:
+        click.echo(f"{len(taken)} of {len(every)} cells, part {shard.number} of {shard.count}")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from harness.config.references import is_reference
 from harness.config.tree import Origin, Tree
 from harness.errors import ConfigError
 
@@ -33,6 +35,8 @@ def check(tree: Tree, wanted: Any, path: str = "") -> Any:
         ConfigError: a key is not in the schema or a value has the wrong type.
     """
     bare = _unwrap(wanted)
+    if tree.is_null and _takes_null(wanted):
+        return None
     if _is_struct(bare):
         return _check_struct(tree, bare, path)
     origin = get_origin(bare)
@@ -55,10 +59,15 @@ def _unwrap(wanted: Any) -> Any:
     return wanted
 
 
+def _takes_null(wanted: Any) -> bool:
+    return type(None) in get_args(wanted)
+
+
 def _is_struct(wanted: Any) -> bool:
     return isinstance(wanted, type) and issubclass(wanted, msgspec.Struct)
 
 
+@cache
 def fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the keys of a struct with their annotations."""
     return get_type_hints(struct, include_extras=True)
@@ -74,19 +83,34 @@ def _check_struct(tree: Tree, struct: type[msgspec.Struct], path: str) -> dict[s
     for key, child in tree.mapping.items():
         if key not in hints:
             raise _unknown_key(child, key, path, hints)
+    _check_complete(tree, struct, path)
     return {key: check(child, hints[key], _join(path, key)) for key, child in tree.mapping.items()}
+
+
+def _check_complete(tree: Tree, struct: type[msgspec.Struct], path: str) -> None:
+    """Name the first key without a default that nobody has set."""
+    assert tree.mapping is not None
+    for field in msgspec.structs.fields(struct):
+        if field.required and field.name not in tree.mapping:
+            where = f"'{path}'" if path else "the file"
+            raise ConfigError(
+                f"{tree.origin}: {where} lacks the key '{field.name}'",
+                _expected(fields(struct)[field.name], ""),
+            )
 
 
 def _check_mapping(tree: Tree, element: Any, path: str) -> dict[str, Any]:
     if tree.mapping is None:
-        raise ConfigError(f"{tree.origin}: '{path}' is a mapping, not {_shown(tree)}")
+        raise ConfigError(
+            f"{tree.origin}: '{path}' is a mapping, not {_shown(tree)}", "write `name: value`"
+        )
     return {key: check(child, element, _join(path, key)) for key, child in tree.mapping.items()}
 
 
 def _check_leaf(tree: Tree, wanted: Any, path: str) -> Any:
     """Convert a scalar (or a list) strictly, giving text keys the text as it was written."""
     candidates = [tree.plain]
-    if isinstance(tree.scalar, int | float):
+    if not tree.is_null and not isinstance(tree.scalar, str):
         candidates.append(tree.text)
     problem = ""
     for candidate in candidates:
@@ -105,7 +129,7 @@ def _check_leaf(tree: Tree, wanted: Any, path: str) -> Any:
 def _absolute(value: Any, wanted: Any, tree: Tree) -> Any:
     """Anchor a relative path at the folder of the file it was written in."""
     kind = path_kind(wanted)
-    if not isinstance(value, str) or kind is None:
+    if not isinstance(value, str) or kind is None or (kind == "file" and is_reference(value)):
         return value
     prefix = ""
     if kind == "source":
@@ -176,10 +200,22 @@ def _expected(wanted: Any, given: str) -> str:
     bare = _unwrap(wanted)
     if get_origin(bare) is Literal:
         return "one of: " + ", ".join(str(choice) for choice in get_args(bare))
+    if described := _description(wanted):
+        return f"write {described}"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     if get_origin(bare) in (list, tuple):
         return f"write a list: [{given}]" if given else "write a list, for example [a, b]"
     return f"write {names.get(bare, str(bare))}{_bounds(wanted)}"
+
+
+def _description(wanted: Any) -> str:
+    """Return what the schema says in words about a value; nothing when it says nothing."""
+    for part in (wanted, *get_args(wanted)):
+        if get_origin(part) is Annotated:
+            for meta in get_args(part)[1:]:
+                if getattr(meta, "description", None):
+                    return str(meta.description)
+    return ""
 
 
 def _bounds(wanted: Any) -> str:

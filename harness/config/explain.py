@@ -40,6 +40,11 @@ def render(loaded: Loaded[Config]) -> str:
     return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, default_flow_style=False)
 
 
+def render_json(loaded: Loaded[Config]) -> str:
+    """Return a configuration as JSON, in the schema's order."""
+    return msgspec.json.format(msgspec.json.encode(loaded.value), indent=2).decode() + "\n"
+
+
 def explain_key(loaded: Loaded[Config], key: str) -> list[str]:
     """Return lines about one key: value, layers, meaning.
 

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -14,8 +13,9 @@ import msgspec
 
 from harness import resources
 from harness.config import check
+from harness.config.layers import FRAGMENTS, locate, read_layers
 from harness.config.schema import Config
-from harness.config.tree import Origin, Tree, merge, parse_file, parse_set
+from harness.config.tree import Origin, Tree, merge, parse_set
 from harness.config.validate import validate
 from harness.errors import ConfigError
 
@@ -44,71 +44,75 @@ def load(files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Loaded[Config]
     """Load teecall's configuration.
 
     Args:
-        files: `-c` files, each laid over the one before.
+        files: `-c` files, each laid over the one before; a name without a path may be one of
+            configs/machines and configs/stacks.
         sets: `a.b=c` assignments, laid over the files.
 
     Raises:
         ConfigError: a file cannot be read, a key or value is wrong, or values do not fit together.
         UsageError: an assignment is not of the form KEY=VALUE.
     """
-    loaded = load_as(Config, [resources.configs() / DEFAULT, *files], sets)
+    return resolve([*defaults(), *overlays(files, sets)])
+
+
+def default_file() -> Path:
+    """Return the file that is below every other layer."""
+    return (resources.configs() / DEFAULT).resolve()
+
+
+def defaults() -> list[Tree]:
+    """Return the layer that is below every other."""
+    return read_layers([default_file()])
+
+
+def overlays(files: Iterable[Path] = (), sets: Sequence[str] = ()) -> list[Tree]:
+    """Return the layers of files and assignments, to be laid over the defaults."""
+    found = [locate(file) for file in files]
+    trees = read_layers(found, below=[default_file()])
+    return [*trees, *(parse_set(text, number) for number, text in enumerate(sets))]
+
+
+def resolve(layers: Iterable[Tree]) -> Loaded[Config]:
+    """Merge layers into a configuration and check that its values fit together.
+
+    Raises:
+        ConfigError: a key or value is wrong, or values do not fit together.
+    """
+    loaded = convert(Config, merged(layers))
     validate(loaded.value, lambda key: _origin(loaded.find(key)))
     return loaded
+
+
+def merged(layers: Iterable[Tree]) -> Tree:
+    """Lay each tree over those before it."""
+    return reduce(merge, layers, Tree(Origin("built-in"), mapping={}))
 
 
 def _origin(tree: Tree | None) -> str:
     return "the default" if tree is None else str(tree.origin)
 
 
-def load_as(schema: type[T], files: Iterable[Path], sets: Sequence[str] = ()) -> Loaded[T]:
+def load_as(
+    schema: type[T],
+    files: Iterable[Path],
+    sets: Sequence[str] = (),
+    folders: Sequence[str] = FRAGMENTS,
+) -> Loaded[T]:
     """Load layers into any schema."""
-    trees = [layer for path in files for layer in _layers(path)]
+    trees = read_layers([locate(file, folders) for file in files], folders)
     trees += [parse_set(text, number) for number, text in enumerate(sets)]
-    merged = reduce(merge, trees, Tree(Origin("built-in"), mapping={}))
-    plain = check.check(merged, schema)
+    return convert(schema, merged(trees))
+
+
+def convert(schema: type[T], tree: Tree) -> Loaded[T]:
+    """Check a tree against a schema and give it as a value.
+
+    Raises:
+        ConfigError: a key or value is wrong, or a required key is missing.
+    """
+    plain = check.check(tree, schema)
     try:
-        return Loaded(msgspec.convert(plain, schema), merged)
+        return Loaded(msgspec.convert(plain, schema), tree)
     except msgspec.ValidationError as error:
-        # Every value was checked one by one; what is left is a required key nobody set.
-        raise ConfigError(f"configuration is incomplete: {error}") from None
-
-
-def _layers(path: Path, below: tuple[Path, ...] = ()) -> list[Tree]:
-    """Return a file's layers, what it extends first."""
-    path = _locate(path)
-    if path in below:
-        chain = " -> ".join(str(file) for file in (*below, path))
-        raise ConfigError(f"{path}: extends itself: {chain}", "break the circle")
-    tree = parse_file(path)
-    assert tree.mapping is not None
-    extends = tree.mapping.get("extends")
-    mapping = {key: child for key, child in tree.mapping.items() if key != "extends"}
-    bases = _base_paths(extends, path) if extends else []
-    layers = [layer for base in bases for layer in _layers(base, (*below, path))]
-    return [*layers, replace(tree, mapping=mapping)]
-
-
-def _base_paths(extends: Tree, path: Path) -> list[Path]:
-    names = extends.items if extends.items is not None else (extends,)
-    if not all(isinstance(name.scalar, str) for name in names):
-        raise ConfigError(
-            f"{extends.origin}: 'extends' names a file or a list of files",
-            "for example `extends: default`",
-        )
-    return [path.parent / name.text for name in names]
-
-
-def _locate(path: Path) -> Path:
-    """Find a file as given, or as a name without suffix, there or among the shipped ones."""
-    shipped = resources.configs() / path.name
-    candidates = (path, path.with_name(path.name + ".yaml"), shipped, shipped.with_suffix(".yaml"))
-    found = next((file for file in candidates if file.is_file()), None)
-    if found is None:
-        names = sorted(file.stem for file in resources.configs().glob("*.yaml"))
-        close = difflib.get_close_matches(path.stem, names, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
-        raise ConfigError(
-            f"{path}: no such configuration file",
-            f"{hint}give a path, or one of the shipped ones: {', '.join(names)}",
-        )
-    return found.resolve()
+        # Every value was checked one by one; what is left are conditions of a whole struct.
+        raise ConfigError(f"{tree.origin}: {error}") from None

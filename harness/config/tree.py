@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -17,7 +19,7 @@ import yaml
 from harness.errors import ConfigError, UsageError
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-Data = str | int | float | bool | None
+Data = str | int | float | bool | date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Tree:
     older: tuple[Tree, ...] = ()
 
     @property
+    def is_null(self) -> bool:
+        """Whether the value is YAML's null."""
+        return self.mapping is None and self.items is None and self.scalar is None
+
+    @property
     def plain(self) -> object:
         """The value without its origins."""
         if self.mapping is not None:
@@ -69,7 +76,13 @@ def parse_file(path: Path) -> Tree:
         raise ConfigError(f"{path}: no such configuration file", "check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
-    tree = parse_text(content, str(path), path.parent)
+    return _parse_document(content, str(path), path.parent)
+
+
+@lru_cache(maxsize=256)
+def _parse_document(content: str, layer: str, folder: Path) -> Tree:
+    """Parse a file once as long as its text stays; a matrix lays the same few many times."""
+    tree = parse_text(content, layer, folder)
     if tree.mapping is None:
         raise ConfigError(f"{tree.origin}: not a mapping of keys to values", "write `key: value`")
     return tree
@@ -89,6 +102,10 @@ def parse_text(content: str, layer: str, folder: Path | None = None) -> Tree:
         raise ConfigError(f"{place}: not valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{layer}: not valid YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{layer}: nested without end", "an alias must not stand inside what it names"
+        ) from None
     finally:
         loader.dispose()
 
@@ -101,7 +118,16 @@ def _convert(loader: yaml.SafeLoader, node: yaml.Node, layer: str, folder: Path 
         return Tree(
             origin, items=tuple(_convert(loader, item, layer, folder) for item in node.value)
         )
-    return Tree(origin, scalar=loader.construct_object(node), text=str(node.value))
+    return Tree(origin, scalar=_scalar(loader, node), text=str(node.value))
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Data:
+    """Return a scalar's value; what only looks like a date or a number is text."""
+    try:
+        value: Data = loader.construct_object(node)
+    except ValueError:
+        return str(node.value)
+    return value
 
 
 def _pairs(
@@ -110,6 +136,10 @@ def _pairs(
     seen: dict[str, int] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ConfigError(
+                f"{layer}:{line}: a list or a mapping is no key", "write `key: value`"
+            )
         key = str(key_node.value)
         if key in seen:
             raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.config import references
 from harness.config.schema import Config, Memory
 from harness.errors import ConfigError
 
@@ -30,6 +31,7 @@ def validate(config: Config, origin: Origin) -> None:
     _check_region(config.memory, origin)
     _check_pool(config.memory, origin)
     _check_places(config, origin)
+    _check_references(config, origin)
 
 
 def _check_region(memory: Memory, origin: Origin) -> None:
@@ -95,6 +97,19 @@ def _check_places(config: Config, origin: Origin) -> None:
             f" [{region.start:#x}, {region.stop:#x}) overlap",
             "move memory.pool_base or memory.tsm_base",
         )
+
+
+def _check_references(config: Config, origin: Origin) -> None:
+    """Check the names of built things that stand in place of files."""
+    for key in references.KEYS:
+        group, name = key.split(".")
+        value = getattr(getattr(config, group), name)
+        if value is None or not references.is_reference(value):
+            continue
+        try:
+            references.find(value, key, references.own_guests(config.tvm.source))
+        except ConfigError as error:
+            raise ConfigError(f"{origin(key)}: {error.message}", error.remedy) from None
 
 
 def _wrong(key: str, value: int, origin: Origin, why: str, remedy: str) -> ConfigError:

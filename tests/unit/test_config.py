@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from harness import resources
 from harness.config.check import dotted_keys
-from harness.config.explain import comments, explain_key, render
+from harness.config.explain import comments, explain_key, render, render_json
 from harness.config.load import load, load_as
-from harness.config.schema import Config
+from harness.config.schema import Config, Host
+from harness.config.settings import assignments
 from harness.errors import ConfigError, UsageError
 
 
@@ -160,3 +161,113 @@ def test_any_text_is_a_configuration_or_a_clear_error(text: str) -> None:
         load([], [f"host.cmdline={text}"])
     except ConfigError as error:
         assert error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        (
+            "format: 2\nnewkey: 1\n",
+            1,
+            ["'format' 2 is from the future", "up to 1", "newer teecall"],
+        ),
+        ("\nformat: soon\n", 2, ["'format' cannot be 'soon'", "whole number"]),
+        ("format: 0\n", 1, ["'format' cannot be '0'"]),
+        ("extends: {a: b}\n", 1, ["'extends' names a file or a list of files"]),
+        ("machine: {}\nextends: [quad, aai]\n", 2, ["aai: no such", "did you mean 'aia'?"]),
+        ("? [a]\n: 1\n", 1, ["no key"]),
+        ("machine:\n  harts: 2026-13-45\n", 2, ["'2026-13-45'", "whole number"]),
+        ("machine:\n  harts: 2026-01-01\n", 2, ["'2026-01-01'", "whole number"]),
+    ],
+)
+def test_bad_layers(tmp_path: Path, text: str, place: int, words: list[str]) -> None:
+    test_bad_input_names_file_line_and_remedy(tmp_path, text, place, words)
+
+
+@pytest.mark.parametrize("text", ["a: &x [*x]\n", f"a: {'[' * 3000}{']' * 3000}\n"])
+def test_endless_nesting_is_an_error_of_the_file(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"deep\.yaml: nested without end"):
+        load([write(tmp_path, "deep.yaml", text)])
+
+
+@pytest.mark.parametrize("text", ["2026-13-45", "0b_", "2026-01-01", "1.10", "0x10", "yes"])
+def test_text_that_looks_like_something_else(text: str) -> None:
+    assert load([], [f"host.cmdline={text}"]).value.host.cmdline == text
+
+
+def test_a_circle_names_the_line_and_the_way(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", "extends: b\n")
+    write(tmp_path, "b.yaml", "machine: {}\nextends: a\n")
+    with pytest.raises(ConfigError) as caught:
+        load([tmp_path / "a.yaml"])
+    assert caught.value.message.startswith(f"{tmp_path / 'b.yaml'}:2: 'extends': ")
+    way = f"{tmp_path / 'a.yaml'} -> {tmp_path / 'b.yaml'} -> {tmp_path / 'a.yaml'}"
+    assert caught.value.message.endswith(way)
+
+
+def test_fragments_are_found_by_name(tmp_path: Path) -> None:
+    own = write(tmp_path, "own.yaml", "extends: [opensbi-1.8.1, quad, machines/aia]\n")
+    for files in ([own], [Path(name) for name in ("opensbi-1.8.1", "quad", "aia")]):
+        config = load(files).value
+        assert config.opensbi.version == "1.8.1"
+        assert (config.machine.harts, config.machine.aia) == (4, "aplic-imsic")
+
+
+def test_a_base_of_two_is_laid_once(tmp_path: Path) -> None:
+    write(tmp_path, "base.yaml", "machine: {harts: 1, memory_mib: 2048}\n")
+    write(tmp_path, "left.yaml", "extends: base\nmachine: {harts: 3}\n")
+    write(tmp_path, "right.yaml", "extends: [base, default]\nmachine: {cpu: max}\n")
+    top = write(tmp_path, "top.yaml", "extends: [left, right]\n")
+    loaded = load([top])
+    machine = loaded.value.machine
+    assert (machine.harts, machine.cpu, machine.memory_mib) == (3, "max", 2048)
+    text = "\n".join(explain_key(loaded, "machine.harts"))
+    assert "left.yaml:2" in text.splitlines()[1]
+    assert "base.yaml:1: 1" in text
+    assert "configs/default.yaml" in text
+
+
+def test_a_file_given_twice_is_laid_twice(tmp_path: Path) -> None:
+    one = write(tmp_path, "one.yaml", "machine: {harts: 1}\n")
+    two = write(tmp_path, "two.yaml", "machine: {harts: 3}\n")
+    assert load([one, two, one]).value.machine.harts == 1
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path, "own.yaml", "machine: {harts: 1}\n")
+    assert load([path]).value.machine.harts == 1
+    write(tmp_path, "own.yaml", "machine: {harts: 3}\n")
+    assert load([path]).value.machine.harts == 3
+
+
+def test_json_is_shown(tmp_path: Path) -> None:
+    loaded = load([], ["machine.harts=5"])
+    assert msgspec.json.decode(render_json(loaded), type=Config) == loaded.value
+
+
+def test_assignments_make_the_same_configuration() -> None:
+    sets = [
+        "machine.harts=5",
+        "host.cmdline=a  b: '#c' \"d\"",
+        "tsm.flags=[-DA=1, '-DB=\"x\"']",
+        "memory.pool_base=0x98000000",
+        "opensbi.version=1.10",
+        "qemu.binary='null'",
+        "tvm.payload=${artefact:guests.spin}",
+        "timeouts.boot_s=1.5",
+    ]
+    config = load([], sets).value
+    made = assignments(config)
+    assert len(made) == len(sets)
+    assert "memory.pool_base=0x98000000" in made
+    assert load([], made).value == config
+    assert assignments(Config()) == ()
+
+
+@given(st.text())
+@example("\xa0")
+@example("null")
+@example("- a")
+def test_any_text_can_be_assigned_again(text: str) -> None:
+    config = Config(host=Host(cmdline=text))
+    assert load([], assignments(config)).value == config
