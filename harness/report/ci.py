@@ -33,7 +33,7 @@ def system(environment: Mapping[str, str] = os.environ) -> str | None:
     return None
 
 
-def annotations(night: Night) -> Iterator[str]:
+def annotation_lines(night: Night) -> Iterator[str]:
     """Give a workflow command of GitHub's for each kind of failure."""
     for signature, runs in kinds(night)[:_ANNOTATIONS]:
         yield _annotation(signature, runs)
@@ -73,7 +73,7 @@ def tell(night: Night, say: Say, environment: Mapping[str, str] = os.environ) ->
     """
     if system(environment) != "github":
         return
-    for line in annotations(night):
+    for line in annotation_lines(night):
         say(line)
     place = environment.get("GITHUB_STEP_SUMMARY")
     if place:
