@@ -115,7 +115,7 @@ def tick(smoke: Smoke) -> str:
     if ticks < seconds * TIMEBASE_HZ / _TICK - 2:
         raise CheckFailed(f"hart 0 had {ticks} ticks in {seconds:.2f} s, 250 a second are right")
     return (
-        f"{ticks} ticks in {seconds:.2f} s; longest run of the TVM"
+        f"{ticks} ticks in {seconds:.2f} s; 95 % of the runs of the TVM within"
         f" {longest / TIMEBASE_HZ * 1e3:.2f} ms; {causes[_TIMER]} ended by the timer,"
         f" {causes[_EXTERNAL]} by devices"
     )
@@ -128,7 +128,7 @@ def linux_off(smoke: Smoke) -> str:
 
 
 def runs_of(events: Sequence[Event]) -> tuple[list[int], Mapping[int, int]]:
-    """Return how long each run of a TVM was in units of CSR time, shortest first, and how many runs each interrupt ended.
+    """Return the lengths of a TVM's runs, shortest first, and how many each interrupt ended.
 
     Args:
         events: of one hart, in order.
