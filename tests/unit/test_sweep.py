@@ -141,7 +141,7 @@ def test_a_fence_came_where_the_ipi_did() -> None:
 
 
 def test_runs_of_a_tvm_and_what_ended_them() -> None:
-    assert runs_of(RUN) == (200, {5: 1})
+    assert runs_of(RUN) == ([200], {5: 1})
 
 
 def test_the_plan_is_laid_out_as_the_payload_reads_it() -> None:
