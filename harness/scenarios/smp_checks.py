@@ -125,12 +125,14 @@ def _stays(events: Sequence[Event]) -> list[_Stay]:
     return sorted(stays, key=lambda stay: stay.start)
 
 
-def check_together(events: Sequence[Event]) -> int:
-    """Check that two TVMs were on two harts at the same time.
+def check_together(events: Sequence[Event]) -> None:
+    """Check that two TVMs were on two harts at the same time."""
+    if not count_together(events):
+        raise CheckFailed("no two TVMs were inside at the same time", "see events.json")
 
-    Returns:
-        How often one began while another was inside.
-    """
+
+def count_together(events: Sequence[Event]) -> int:
+    """Return how often a TVM was entered while another was inside on another hart."""
     times, latest = 0, dict[int, _Stay]()
     for stay in _stays(events):
         others = [
@@ -140,8 +142,6 @@ def check_together(events: Sequence[Event]) -> int:
         ]
         times += any(other.end > stay.start for other in others)
         latest[stay.hart] = stay
-    if not times:
-        raise CheckFailed("no two TVMs were inside at the same time", "see events.json")
     return times
 
 

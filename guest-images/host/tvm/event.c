@@ -159,7 +159,7 @@ void event_error(const char *call, int64_t error, const char *format, ...)
 	char message[256];
 	va_list list;
 
-	if (quiet)
+	if (events_are_quiet())
 		return;
 	va_start(list, format);
 	vsnprintf(message, sizeof(message), format, list);
