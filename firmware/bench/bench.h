@@ -35,10 +35,13 @@ void measure(struct sample *sample);
 /** Read instret twice with nothing in between */
 void measure_nothing(struct sample *sample);
 
+/** The address behind it is that of the next instruction */
+extern const char measured_ecall[];
+
 /** Entry of a further hart: waits for ever; the argument is where it says so */
 void park_entry(void);
 
-/* switch.c */
+/* console.c */
 
 /** Make an SBI call that nobody measures; @return its error */
 int64_t sbi(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2);
@@ -54,6 +57,9 @@ void report(const char *name, int round, int ranges,
 /** Say what went wrong, with a number, and switch off */
 void __attribute__((noreturn)) give_up(const char *what, int64_t number);
 
+/** Everything is measured: say so and switch off */
+void __attribute__((noreturn)) done(void);
+
 /* tvm.c */
 
 /** Make a TVM and let it exit once, so that what happens once has happened */
@@ -64,6 +70,9 @@ void tvm_exit(int round);
 
 /** An interrupt of the host's timer while the guest runs */
 void tvm_tick(int round);
+
+/** Run the guest until the host's timer ends it, @p ticks from now */
+void tvm_spin(uint64_t ticks, struct sample *sample);
 
 /* harts.c */
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
 
 PAYLOAD = "switch.bin"
+SSE_PAYLOAD = "sse.bin"
 INSTANT_TSM = "instant.elf"
 
 
 class BenchRecipe(Recipe):
-    """The bare payload that measures domain switches, and a TSM that answers at once."""
+    """The bare payloads that measure domain switches, and a TSM that answers at once."""
 
     name = "bench"
     sources = ("bench", "abi")
@@ -27,12 +28,12 @@ class BenchRecipe(Recipe):
         }
 
     def build(self, bench: Bench) -> None:
-        """Build the payload, the TSM and the device tree of OpenSBI's own domains."""
+        """Build the payloads, the TSM and the device tree of OpenSBI's own domains."""
         bench.copy("abi", "firmware", "abi")
         tree = bench.copy("bench", "firmware", "bench")
         output = bench.work / "output"
         memory = bench.config.memory
         places = (f"POOL_BASE={memory.pool_base:#x}", f"TSM_BASE={memory.tsm_base:#x}")
         bench.make(f"-C{tree}", f"O={output}", f"ABI_DIR={bench.work / 'firmware/abi'}", *places)
-        for name in (PAYLOAD, INSTANT_TSM, "switch.elf", "context.dtbo"):
+        for name in (PAYLOAD, SSE_PAYLOAD, INSTANT_TSM, "switch.elf", "context.dtbo"):
             bench.keep(output / name)
