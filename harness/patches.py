@@ -141,8 +141,8 @@ _SWITCH = Stage(
 TEECALL and TEERET swap the whole supervisor state of a hart: general
 registers by the trap frame, S, H and VS CSRs by one list, memory
 permissions by pmpcfg. Interrupt enables and the timer stay the host's, so
-that its interrupts end what the TSM does. SSE is masked meanwhile: an
-event would enter the host's handler with the TSM's view of memory.
+that its interrupts end what the TSM does. SSE events wait for the host:
+one would enter its handler with the TSM's view of memory.
 
 The trap handler restores registers from the frame that it returns, so
 returning the other side's frame is the switch; --wrap puts the driver in
