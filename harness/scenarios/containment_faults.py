@@ -49,7 +49,7 @@ class Fault:
     cause: int | None = None
 
 
-_ROOT = ("fault_inject", "call_dispatch", "tsm_teecall")
+_ROOT = ("fault_inject", "tsm_teecall")
 FAULTS = (
     Fault("null", abi.FAULT_NULL, "fault", ("fault_null", *_ROOT), cause=7),
     Fault("illegal", abi.FAULT_ILLEGAL, "fault", ("fault_illegal", *_ROOT), cause=2),
@@ -101,9 +101,10 @@ def _die(smoke: Smoke, machine: Machine, fault: Fault) -> str:
         all_calls(host, [f"{fault.before} --cpu {cpu}" for cpu in cpus])
     _bring_about(host, fault)
     crash = _crash(machine, fault)
-    trace = _explained(smoke, machine, fault)
     machine.forgive()
+    # When the calls have returned, every hart has said where in the dead TSM it was.
     caller = _answers_of_the_dead(host, len(cpus))
+    trace = _explained(smoke, machine, fault)
     _check_time(smoke, fault, caller)
     _check_events(smoke, machine, fault)
     _host_lives(host, smoke, cpus)
@@ -132,9 +133,6 @@ def _crash(machine: Machine, fault: Fault) -> MachineCrash:
     while not _last_line(machine, _DEAD):
         with machine.uart.news:
             machine.uart.news.wait(min(0.2, deadline.remaining()))
-        # Both harts may spin inside the TSM, and then nothing but timers makes QEMU's main loop
-        # run. On a busy workstation it was seen to sleep over them; asking it something wakes it.
-        machine.monitor.human("info status")
         deadline.check()
     line = _last_line(machine, _DEAD)
     if not line.endswith(fault.says):
