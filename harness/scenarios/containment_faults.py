@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.host.results import CallResult, parse_answer
 from harness.machine.deadline import scaled
-from harness.machine.forensics import collect
+from harness.machine.forensics import Symbolizer, collect, tsm_backtrace
 from harness.machine.layout import KERNEL_BASE
 from harness.machine.machine import Machine
 from harness.machine.rundir import new_run
@@ -24,6 +25,7 @@ from harness.trace.record import Recorder
 
 _DEAD = b"tsmd: TSM domain dead"
 _TICKS_PER_MS = 10_000
+_LINE = re.compile(r"\(\S+:\d+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +154,49 @@ def _last_line(machine: Machine, start: bytes) -> str:
 
 
 def _explained(smoke: Smoke, machine: Machine, fault: Fault) -> list[str]:
-    """Check that the backtrace names the calls with their lines; return the functions."""
+    """Check that a backtrace names the calls with their lines; return its functions.
+
+    Of several harts in a TSM that hangs any may be the one that found it: the calls are looked
+    for in the backtrace of each.
+    """
     assert smoke.artefacts is not None
-    findings = collect(machine, smoke.artefacts, f"CRASH: {fault.name}")
-    frames = [line for line in findings.summary if line.startswith("#")]
-    named = [line.partition("TSM: ")[2] for line in frames if "TSM: " in line]
-    functions = [name.partition("+")[0] for name in named]
-    wanted = list(fault.calls)
-    for name in functions:
-        # The compiler gives parts of a function names of their own: fault_stack.part.0
-        if wanted and name.split(".")[0] == wanted[0]:
-            wanted.pop(0)
-    if wanted:
+    collect(machine, smoke.artefacts, f"CRASH: {fault.name}")
+    frames = tsm_backtrace(machine, smoke.artefacts, Symbolizer(smoke.artefacts))
+    traces = _split(frames) if fault.function == abi.FAULT_LOOP else _split(frames)[:1]
+    missing = [(_missing(trace, fault.calls), trace) for trace in traces]
+    found = next((trace for absent, trace in missing if not absent), None)
+    if found is None:
+        absent = min((absent for absent, _ in missing), key=len, default=fault.calls)
         raise CheckFailed(
-            f"the backtrace does not show {wanted[0]}", "see forensics.txt", details=frames
+            f"the backtrace does not show {absent[0]}", "see forensics.txt", details=frames
         )
-    if not all(".c:" in line or ".S:" in line for line in named):
+    if not all(_LINE.search(line) for trace in traces for line in trace if "TSM: " in line):
         raise CheckFailed("the backtrace lacks lines of source", details=frames)
-    return functions
+    return _functions(found)
+
+
+def _split(frames: Sequence[str]) -> list[list[str]]:
+    """Return the frames of each hart."""
+    traces: list[list[str]] = []
+    for line in frames:
+        if line.startswith("#0 ") or not traces:
+            traces.append([])
+        traces[-1].append(line)
+    return traces
+
+
+def _functions(trace: Sequence[str]) -> list[str]:
+    named = [line.partition("TSM: ")[2] for line in trace if "TSM: " in line]
+    # The compiler gives parts of a function names of their own: fault_stack.part.0
+    return [name.partition("+")[0].split(".")[0] for name in named]
+
+
+def _missing(trace: Sequence[str], calls: Sequence[str]) -> Sequence[str]:
+    """Return the rest of the calls, from the first on that the trace does not have in order."""
+    for name in _functions(trace):
+        if calls and name == calls[0]:
+            calls = calls[1:]
+    return calls
 
 
 def _answers_of_the_dead(host: Host, harts: int) -> CallResult:
