@@ -188,7 +188,9 @@ def address_ranges(data: bytes) -> Iterator[tuple[int, int, int]]:
         end = start + 4 + length
         # The pairs are aligned to their own size, counted from the unit's header.
         first = start + -(-_ARANGES.size // _PAIR.size) * _PAIR.size
-        for address, size in _PAIR.iter_unpack(data[first : end - (end - first) % 16]):
+        pairs = data[first:end]
+        whole = len(pairs) // _PAIR.size * _PAIR.size
+        for address, size in _PAIR.iter_unpack(pairs[:whole]):
             if size:
                 yield address, address + size, unit
         start = end

@@ -14,7 +14,7 @@ from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.host.results import CallResult, parse_answer
 from harness.machine.deadline import scaled
-from harness.machine.forensics import Symbolizer, collect, tsm_backtrace
+from harness.machine.forensics import Symbolizer, tsm_backtrace
 from harness.machine.layout import KERNEL_BASE
 from harness.machine.machine import Machine
 from harness.machine.rundir import new_run
@@ -160,7 +160,6 @@ def _explained(smoke: Smoke, machine: Machine, fault: Fault) -> list[str]:
     for in the backtrace of each.
     """
     assert smoke.artefacts is not None
-    collect(machine, smoke.artefacts, f"CRASH: {fault.name}")
     frames = tsm_backtrace(machine, smoke.artefacts, Symbolizer(smoke.artefacts))
     traces = _split(frames) if fault.function == abi.FAULT_LOOP else _split(frames)[:1]
     missing = [(_missing(trace, fault.calls), trace) for trace in traces]
