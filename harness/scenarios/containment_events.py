@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from harness import abi
-from harness.errors import MachineError
+from harness.errors import MachineCrash, MachineError
 from harness.host.host import Host
 from harness.scenarios.containment_hostile import (
     UNKNOWN,
@@ -71,7 +71,10 @@ def sse(smoke: Smoke) -> str:
             words(_SSE, _UNMASK, "--cpu", 0),
         ],
     )
-    interrupted = _events_into_guest(host)
+    try:
+        interrupted = _events_into_guest(host)
+    except MachineCrash as crash:
+        raise _blamed(crash, handler) from crash
     succeed(
         host,
         [
@@ -81,6 +84,17 @@ def sse(smoke: Smoke) -> str:
         ],
     )
     return _judge_events(smoke, interrupted)
+
+
+def _blamed(crash: MachineCrash, handler: int) -> MachineCrash:
+    """Return what to say of a crash: the TSM that is at the host's handler did not go there."""
+    if f"mtval={handler:#x}" not in crash.message:
+        return crash
+    return MachineCrash(
+        f"an event of the host interrupted the TSM and sent it to the host's handler: {crash}",
+        "tsmd_sse_hold() has to keep events out while the TSM is current",
+        details=crash.details,
+    )
 
 
 def _sse_state(host: Host) -> tuple[int, int, int, int, int, int]:
