@@ -25,11 +25,14 @@ _PARAMETERS = "/sys/module/covh/parameters"
 _SSE, _SSE_LOCAL_SOFTWARE = "0x535345", 0xFFFF0000
 _REGISTER, _UNREGISTER, _ENABLE, _DISABLE, _INJECT, _UNMASK, _MASK = 2, 3, 4, 5, 7, 8, 9
 _EVENTS = 12
-_GUEST = "taskset 1 tvm run /payload/spin.elf --timeout"
+# The script ends it; the limit is for a script that does not get so far.
+_GUEST = "taskset 1 tvm run /payload/spin.elf --timeout 60"
 # Sends events from the second CPU while a guest has the first: a count of events and a hart id.
 SCRIPT_PATH = "/payload/sse.sh"
 SCRIPT = f"""state={_PARAMETERS}/hostile_sse
-{_GUEST} 1 --json >/tmp/spin &
+{_GUEST} --json >/tmp/spin &
+guest=$!
+trap 'kill $guest; wait' EXIT
 until grep -q start /tmp/spin; do :; done
 i=0
 while [ $i -lt $1 ]; do
@@ -42,7 +45,6 @@ while [ $i -lt $1 ]; do
 	cat $state
 	i=$((i + 1))
 done
-wait
 """.encode()
 # Chapter 11: the first programmable counter counts missing translations of stores, from now on.
 _STORE_MISSES = 0x1001B
