@@ -21,7 +21,7 @@ from harness.machine.machine import Machine
 from harness.machine.ram import RAM_BASE
 from harness.machine.rundir import RunDir
 from harness.machine.symbols import ElfSymbols
-from harness.machine.unwind import Unwinder, places
+from harness.machine.unwind import Place, Unwinder, last_death
 from harness.trace.record import Trace, read_trace
 from harness.trace.ring import Event
 
@@ -132,20 +132,29 @@ def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
 
 
 def tsm_backtrace(machine: Machine, artefacts: Artefacts, names: Symbolizer) -> list[str]:
-    """Return the calls that led to the TSM's death, innermost first, or nothing if it lives."""
-    died = places(clean(machine.uart.tail(1 << 14)).decode(errors="replace"))
+    """Return the calls that led to the TSM's death, innermost first, or nothing if it lives.
+
+    Behind them are those of the harts that had to leave the dead TSM: when it hangs, one of them
+    may hold what the first one waits for.
+    """
+    died = last_death(clean(machine.uart.tail(1 << 14)).decode(errors="replace"))
     if not died:
         return []
     try:
-        calls = Unwinder(artefacts.tsm_elf).backtrace(died[-1], machine.ram)
+        unwinder = Unwinder(artefacts.tsm_elf)
+        traces = [(place, unwinder.backtrace(place, machine.ram)) for place in died]
     except Exception as error:
         # pyelftools raises whatever it stumbles over; the other evidence stands without it.
         return [f"no backtrace: {artefacts.tsm_elf.name} has no usable frame information: {error}"]
+    return [line for place, calls in traces for line in _frames(place, calls, names)]
+
+
+def _frames(place: Place, calls: Sequence[int], names: Symbolizer) -> list[str]:
     lines = []
     for number, pc in enumerate(calls):
         # A return address may be behind its function's end.
         found = names.describe(pc if number == 0 else pc - 1)
-        lines.append(f"TSM {died[-1].kind} {pc:#x}  {found or 'in none of the images'}")
+        lines.append(f"TSM {place.kind} {pc:#x}  {found or 'in none of the images'}")
     return _folded(lines)
 
 

@@ -15,6 +15,9 @@ from typing import Any, BinaryIO
 from harness.errors import ConfigError
 
 _SYMBOL = struct.Struct("<IBBHQQ")
+# The header of a unit in .debug_aranges: length, version, unit, sizes of address and segment.
+_ARANGES = struct.Struct("<IHIBB")
+_PAIR = struct.Struct("<QQ")
 _UNDEFINED = 0
 # STT_NOTYPE has the labels of assembler code.
 _FUNCTIONS = frozenset({0, 2})
@@ -170,19 +173,44 @@ class ElfSymbols:
         return _Lines(self._elf.get_dwarf_info()) if self._elf.has_dwarf_info() else None
 
 
+def address_ranges(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield start, end and compilation unit of the ranges in .debug_aranges (DWARF 5, 6.1.2).
+
+    Args:
+        data: the section, of a little-endian ELF with addresses of 64 bits.
+
+    A function that the linker discarded leaves a range of zeros, which looks like the end of its
+    unit's: only the unit's length tells, so pyelftools loses the ranges behind it.
+    """
+    start = 0
+    while start + _ARANGES.size <= len(data):
+        length, _, unit, _, _ = _ARANGES.unpack_from(data, start)
+        end = start + 4 + length
+        # The pairs are aligned to their own size, counted from the unit's header.
+        first = start + -(-_ARANGES.size // _PAIR.size) * _PAIR.size
+        pairs = data[first:end]
+        whole = len(pairs) // _PAIR.size * _PAIR.size
+        for address, size in _PAIR.iter_unpack(pairs[:whole]):
+            if size:
+                yield address, address + size, unit
+        start = end
+
+
 class _Lines:
     """Source lines by address; only the compilation units that are asked for are read."""
 
     def __init__(self, dwarf: Any) -> None:
         self._dwarf = dwarf
-        self._aranges = dwarf.get_aranges()
+        section = dwarf.debug_aranges_sec
+        data = section.stream.getvalue() if section is not None else b""
+        self._units = sorted(address_ranges(data))
 
     def line(self, address: int) -> str | None:
         """Return `file:line` of an address."""
-        offset = self._aranges.cu_offset_at_addr(address) if self._aranges else None
-        if offset is None:
+        index = bisect_right(self._units, address, key=lambda unit: unit[0]) - 1
+        if index < 0 or address >= self._units[index][1]:
             return None
-        program = self._dwarf.line_program_for_CU(self._dwarf.get_CU_at(offset))
+        program = self._dwarf.line_program_for_CU(self._dwarf.get_CU_at(self._units[index][2]))
         last: Any = None
         for entry in program.get_entries():
             state = entry.state

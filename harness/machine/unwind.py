@@ -32,7 +32,8 @@ class Memory(Protocol):
 class Place:
     """Where the TSM was when it died: the registers that a backtrace begins with.
 
-    `kind` is the firmware's word: fault, panic or hang.
+    `kind` is the firmware's word: fault, panic or hang, or left of a hart that was inside when
+    the TSM died on another one.
     """
 
     kind: str
@@ -47,6 +48,13 @@ def places(uart: str) -> list[Place]:
         Place(kind, int(pc, 16), int(ra, 16), int(sp, 16))
         for kind, pc, ra, sp in _PLACE.findall(uart)
     ]
+
+
+def last_death(uart: str) -> list[Place]:
+    """Return where the TSM last died, and behind it where the other harts left it."""
+    found = places(uart)
+    deaths = [index for index, place in enumerate(found) if place.kind != "left"]
+    return found[deaths[-1] :] if deaths else []
 
 
 _Rows = list[dict[Any, Any]]

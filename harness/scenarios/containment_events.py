@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from harness import abi
-from harness.errors import MachineError
+from harness.errors import MachineCrash, MachineError
 from harness.host.host import Host
 from harness.scenarios.containment_hostile import (
     UNKNOWN,
@@ -25,11 +25,14 @@ _PARAMETERS = "/sys/module/covh/parameters"
 _SSE, _SSE_LOCAL_SOFTWARE = "0x535345", 0xFFFF0000
 _REGISTER, _UNREGISTER, _ENABLE, _DISABLE, _INJECT, _UNMASK, _MASK = 2, 3, 4, 5, 7, 8, 9
 _EVENTS = 12
-_GUEST = "taskset 1 tvm run /payload/spin.elf --timeout"
+# The script ends it; the limit is for a script that does not get so far.
+_GUEST = "taskset 1 tvm run /payload/spin.elf --timeout 60"
 # Sends events from the second CPU while a guest has the first: a count of events and a hart id.
 SCRIPT_PATH = "/payload/sse.sh"
 SCRIPT = f"""state={_PARAMETERS}/hostile_sse
-{_GUEST} 1 --json >/tmp/spin &
+{_GUEST} --json >/tmp/spin &
+guest=$!
+trap 'kill $guest; wait' EXIT
 until grep -q start /tmp/spin; do :; done
 i=0
 while [ $i -lt $1 ]; do
@@ -42,7 +45,6 @@ while [ $i -lt $1 ]; do
 	cat $state
 	i=$((i + 1))
 done
-wait
 """.encode()
 # Chapter 11: the first programmable counter counts missing translations of stores, from now on.
 _STORE_MISSES = 0x1001B
@@ -71,7 +73,10 @@ def sse(smoke: Smoke) -> str:
             words(_SSE, _UNMASK, "--cpu", 0),
         ],
     )
-    interrupted = _events_into_guest(host)
+    try:
+        interrupted = _events_into_guest(host)
+    except MachineCrash as crash:
+        raise _blamed(crash, handler) from crash
     succeed(
         host,
         [
@@ -81,6 +86,17 @@ def sse(smoke: Smoke) -> str:
         ],
     )
     return _judge_events(smoke, interrupted)
+
+
+def _blamed(crash: MachineCrash, handler: int) -> MachineCrash:
+    """Return what to say of a crash: the TSM that is at the host's handler did not go there."""
+    if f"mtval={handler:#x}" not in crash.message:
+        return crash
+    return MachineCrash(
+        f"an event of the host interrupted the TSM and sent it to the host's handler: {crash}",
+        "tsmd_sse_hold() has to keep events out while the TSM is current",
+        details=crash.details,
+    )
 
 
 def _sse_state(host: Host) -> tuple[int, int, int, int, int, int]:

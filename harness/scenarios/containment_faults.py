@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.host.results import CallResult, parse_answer
 from harness.machine.deadline import scaled
-from harness.machine.forensics import collect
+from harness.machine.forensics import Symbolizer, tsm_backtrace
 from harness.machine.layout import KERNEL_BASE
 from harness.machine.machine import Machine
 from harness.machine.rundir import new_run
@@ -24,6 +25,7 @@ from harness.trace.record import Recorder
 
 _DEAD = b"tsmd: TSM domain dead"
 _TICKS_PER_MS = 10_000
+_LINE = re.compile(r"\(\S+:\d+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Fault:
     cause: int | None = None
 
 
-_ROOT = ("fault_inject", "call_dispatch", "tsm_teecall")
+_ROOT = ("fault_inject", "tsm_teecall")
 FAULTS = (
     Fault("null", abi.FAULT_NULL, "fault", ("fault_null", *_ROOT), cause=7),
     Fault("illegal", abi.FAULT_ILLEGAL, "fault", ("fault_illegal", *_ROOT), cause=2),
@@ -101,11 +103,17 @@ def _die(smoke: Smoke, machine: Machine, fault: Fault) -> str:
         all_calls(host, [f"{fault.before} --cpu {cpu}" for cpu in cpus])
     _bring_about(host, fault)
     crash = _crash(machine, fault)
-    trace = _explained(smoke, machine, fault)
     machine.forgive()
-    caller = _answers_of_the_dead(host, len(cpus))
-    _check_time(smoke, fault, caller)
+    # When the calls have returned, every hart has said where in the dead TSM it was.
+    try:
+        caller = _answers_of_the_dead(host, len(cpus))
+    except MachineCrash:
+        # A second death after the one that was forgiven: the events say of which hart.
+        _check_events(smoke, machine, fault)
+        raise
     _check_events(smoke, machine, fault)
+    trace = _explained(smoke, machine, fault)
+    _check_time(smoke, fault, caller)
     _host_lives(host, smoke, cpus)
     host.power_off(smoke.config.timeouts.poweroff_s)
     return f"{crash.message}; {' < '.join(trace[:4])}; the host goes on, on {len(cpus)} harts"
@@ -115,14 +123,15 @@ def _bring_about(host: Host, fault: Fault) -> None:
     """Let CPU 0 make the call, and the second CPU one that needs what the first may hold."""
     info = words("covh get_tsm_info", host.machine.config.memory.pool_base, 48)
     harm = words("covh", abi.FAULT_FID + fault.function, fault.argument)
-    # Again and again, so that one of them is under way when the TSM dies.
+    # Without a pause, so that one of them is under way when the TSM dies; the pipe ends with the
+    # first that fails.
     other = (
-        f"until tvm call {info} --cpu 1 --json >/tmp/other; grep -q error.:-1, /tmp/other; "
-        "do :; done; "
+        f"yes '{info} --cpu 1' | tvm batch | tee /tmp/all | grep -m 1 error.:-1, >/tmp/other & "
+        "until [ -s /tmp/all ]; do :; done; "
     )
     host.shell.send(
-        f"tvm call {harm} --cpu 0 --json >/tmp/caller & "
-        f"{other if host.machine.config.machine.harts > 1 else ''}wait"
+        f"{other if host.machine.config.machine.harts > 1 else ''}"
+        f"tvm call {harm} --cpu 0 --json >/tmp/caller; wait"
     )
 
 
@@ -132,9 +141,6 @@ def _crash(machine: Machine, fault: Fault) -> MachineCrash:
     while not _last_line(machine, _DEAD):
         with machine.uart.news:
             machine.uart.news.wait(min(0.2, deadline.remaining()))
-        # Both harts may spin inside the TSM, and then nothing but timers makes QEMU's main loop
-        # run. On a busy workstation it was seen to sleep over them; asking it something wakes it.
-        machine.monitor.human("info status")
         deadline.check()
     line = _last_line(machine, _DEAD)
     if not line.endswith(fault.says):
@@ -154,24 +160,50 @@ def _last_line(machine: Machine, start: bytes) -> str:
 
 
 def _explained(smoke: Smoke, machine: Machine, fault: Fault) -> list[str]:
-    """Check that the backtrace names the calls with their lines; return the functions."""
+    """Check that a backtrace names the calls with their lines; return its functions.
+
+    Of several harts in a TSM that hangs any may be the one that found it: the calls are looked
+    for in the backtrace of each.
+    """
     assert smoke.artefacts is not None
-    findings = collect(machine, smoke.artefacts, f"CRASH: {fault.name}")
-    frames = [line for line in findings.summary if line.startswith("#")]
-    named = [line.partition("TSM: ")[2] for line in frames if "TSM: " in line]
-    functions = [name.partition("+")[0] for name in named]
-    wanted = list(fault.calls)
-    for name in functions:
-        # The compiler gives parts of a function names of their own: fault_stack.part.0
-        if wanted and name.split(".")[0] == wanted[0]:
-            wanted.pop(0)
-    if wanted:
+    frames = tsm_backtrace(machine, smoke.artefacts, Symbolizer(smoke.artefacts))
+    traces = _split(frames) if fault.function == abi.FAULT_LOOP else _split(frames)[:1]
+    missing = [(_missing(trace, fault.calls), trace) for trace in traces]
+    found = next((trace for absent, trace in missing if not absent), None)
+    if found is None:
+        absent = min((absent for absent, _ in missing), key=len, default=fault.calls)
         raise CheckFailed(
-            f"the backtrace does not show {wanted[0]}", "see forensics.txt", details=frames
+            f"the backtrace does not show {absent[0]}", "see forensics.txt", details=frames
         )
-    if not all(".c:" in line or ".S:" in line for line in named):
+    if not all(_LINE.search(line) for trace in traces for line in trace if "TSM: " in line):
         raise CheckFailed("the backtrace lacks lines of source", details=frames)
-    return functions
+    if fault.function == abi.FAULT_LOOP and smoke.config.machine.harts > 1 and len(traces) < 2:
+        raise CheckFailed("no other hart was in the TSM that hung: this run proves nothing")
+    return _functions(found)
+
+
+def _split(frames: Sequence[str]) -> list[list[str]]:
+    """Return the frames of each hart."""
+    traces: list[list[str]] = []
+    for line in frames:
+        if line.startswith("#0 ") or not traces:
+            traces.append([])
+        traces[-1].append(line)
+    return traces
+
+
+def _functions(trace: Sequence[str]) -> list[str]:
+    named = [line.partition("TSM: ")[2] for line in trace if "TSM: " in line]
+    # The compiler gives parts of a function names of their own: fault_stack.part.0
+    return [name.partition("+")[0].split(".")[0] for name in named]
+
+
+def _missing(trace: Sequence[str], calls: Sequence[str]) -> Sequence[str]:
+    """Return the rest of the calls, from the first on that the trace does not have in order."""
+    for name in _functions(trace):
+        if calls and name == calls[0]:
+            calls = calls[1:]
+    return calls
 
 
 def _answers_of_the_dead(host: Host, harts: int) -> CallResult:

@@ -143,6 +143,13 @@ bool tsmd_watchdog_look(struct tsmd_hart *hart)
 	return false;
 }
 
+struct sbi_trap_context *tsmd_tsm_left(struct tsmd_hart *hart,
+				       struct sbi_trap_context *tcntx)
+{
+	(void)tcntx;
+	return &hart->host;
+}
+
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart)
 {
 	return &hart->host;

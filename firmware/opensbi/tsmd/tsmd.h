@@ -347,6 +347,10 @@ struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_hang(struct tsmd_hart *hart,
 				       struct sbi_trap_context *tcntx);
 
+/** The TSM died on another hart while it had this one: say where, give up */
+struct sbi_trap_context *tsmd_tsm_left(struct tsmd_hart *hart,
+				       struct sbi_trap_context *tcntx);
+
 /** End the call under way with FAILED; the TSM is dead */
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart);
 

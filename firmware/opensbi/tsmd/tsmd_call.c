@@ -220,3 +220,11 @@ struct sbi_trap_context *tsmd_tsm_hang(struct tsmd_hart *hart,
 	tsmd_kill(hart, "watchdog");
 	return tsmd_give_up(hart);
 }
+
+struct sbi_trap_context *tsmd_tsm_left(struct tsmd_hart *hart,
+				       struct sbi_trap_context *tcntx)
+{
+	sbi_printf("\n");
+	print_place("left", &tcntx->regs);
+	return tsmd_give_up(hart);
+}

@@ -56,7 +56,8 @@ tsm_trap(struct tsmd_hart *hart, struct sbi_trap_context *tcntx)
 
 	/* The TSM died on another hart: this one must not go back into it. */
 	if (hart->in_tsm && tsmd.state == TSMD_DEAD)
-		return tsmd_give_up(hart);
+		return from_hs_mode(tcntx) ? tsmd_tsm_left(hart, tcntx) :
+					     tsmd_give_up(hart);
 	if (watchdog_due(cause) && tsmd_watchdog_look(hart))
 		return tsmd_tsm_hang(hart, tcntx);
 	return next;

@@ -5,6 +5,12 @@
  * the host's word, in the device tree. Only time in which an interrupt waits
  * that the host has enabled counts: a guest may run as long as nobody wants
  * the hart, and a TSM that is alive gives it back soon (rdsm-tsm.md section 3).
+ * A hart that spins in HS-mode with nobody waiting is not found by that, and
+ * nobody is kept from anything: the host's next tick or IPI begins the count.
+ *
+ * Several harts may be in the TSM, one holding what the others spin for. The
+ * first whose time is over ends them all; the others say where they were when
+ * they leave, so that whoever held the lock is among those named.
  *
  * With Sstc the host's timer is stimecmp, so the machine timer is free. It
  * looks at the hart a number of times a limit, and a crossing costs nothing
@@ -31,11 +37,19 @@ void tsmd_watchdog_start(struct tsmd_hart *hart)
 	csr_set(CSR_MIE, MIP_MTIP);
 }
 
-/** A host that does not run yet waits for the TSM anyway. */
+/* The host's own: those of a guest are nobody's wait for the hart. */
+#define HOST_INTERRUPTS	(MIP_SSIP | MIP_STIP | MIP_SEIP)
+
+/**
+ * A host that does not run yet waits for the TSM anyway. mip and mie, because
+ * QEMU reads sip.STIP as zero where there is Sstc: its rmw_mvip64() means
+ * mvip.STIP, which is no alias of mip.STIP then, and serves reads of sip too.
+ */
 static bool host_waits(const struct tsmd_hart *hart)
 {
 	return hart->in_tsm &&
-	       (hart->booting || csr_read(CSR_SIP) & csr_read(CSR_SIE));
+	       (hart->booting ||
+		csr_read(CSR_MIP) & csr_read(CSR_MIE) & HOST_INTERRUPTS);
 }
 
 /**

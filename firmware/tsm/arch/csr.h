@@ -18,6 +18,7 @@
 #define CSR_SCAUSE		0x142
 #define CSR_STVAL		0x143
 #define CSR_SIP			0x144
+#define CSR_STIMECMP		0x14d
 #define CSR_VSSTATUS		0x200
 #define CSR_VSIE		0x204
 #define CSR_VSTVEC		0x205
@@ -59,6 +60,8 @@
 #define HSTATUS_SPVP		(1 << 8)
 #define HSTATUS_VTW		(1 << 21)
 #define HSTATUS_VSXL		(3UL << 32)
+
+#define SIE_STIE		(1 << 5)
 
 #define HENVCFG_STCE		(1UL << 63)
 #define HSTATEEN0_ENVCFG	(1UL << 62)

@@ -65,6 +65,23 @@ const char *arch_probe(const struct tsm_boot_info *info)
 	return NULL;
 }
 
+/*
+ * With Sstc the timer waits from stimecmp on. sip would tell, but QEMU reads
+ * sip.STIP as zero there, as only mvip.STIP has to be.
+ */
+static bool timer_pending(u64 enabled)
+{
+	return have_sstc && enabled & SIE_STIE &&
+	       csr_read(CSR_TIME) >= csr_read(CSR_STIMECMP);
+}
+
+bool arch_interrupt_pending(void)
+{
+	u64 enabled = csr_read(CSR_SIE);
+
+	return csr_read(CSR_SIP) & enabled || timer_pending(enabled);
+}
+
 void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,
 		     u64 a1)
 {

@@ -20,11 +20,6 @@ u64 arch_instret(void)
 	return csr_read(CSR_INSTRET);
 }
 
-bool arch_interrupt_pending(void)
-{
-	return csr_read(CSR_SIP) & csr_read(CSR_SIE);
-}
-
 u64 arch_image_end(void)
 {
 	return (u64)__image_end;

@@ -7,11 +7,20 @@
 
 #include "tvm.h"
 
+static unsigned long line;
+
+void usage_line(unsigned long number)
+{
+	line = number;
+}
+
 void usage_error(const char *format, ...)
 {
 	va_list list;
 
 	fprintf(stderr, "%s: ", program_invocation_short_name);
+	if (line)
+		fprintf(stderr, "line %lu: ", line);
 	va_start(list, format);
 	vfprintf(stderr, format, list);
 	va_end(list);

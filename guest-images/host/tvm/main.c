@@ -9,6 +9,9 @@ static const char usage[] =
 "  call EXT FUNCTION [ARG...] [--sdid N] [--cpu N] [--json]\n"
 "          one ECALL; EXT: covh covi supd nacl base tsmd ... or a number,\n"
 "          FUNCTION: a name of firmware/abi/cove.yaml or a number\n"
+"  batch [FILE]\n"
+"          a call on each line, as `call` takes it; an answer in JSON for each;\n"
+"          - or nothing: standard input\n"
 "  run ELF [--arg N] [--sdid N] [--json] [--hold NAME] [--max-exits N] [--timeout SECONDS] [--on-cpu N] [--yield] [--roam]\n"
 "          launch a TVM, run it to its end, destroy it, reclaim its memory;\n"
 "          --on-cpu runs it in IPIs of that CPU, whatever that does meanwhile,\n"
@@ -39,6 +42,7 @@ static const struct verb {
 	enum status (*run)(struct args *args);
 } verbs[] = {
 	{ "call", verb_call },
+	{ "batch", verb_batch },
 	{ "run", verb_run },
 	{ "release", verb_release },
 	{ "peek", verb_peek },

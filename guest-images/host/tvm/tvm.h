@@ -38,6 +38,8 @@ struct args {
 
 void usage_error(const char *format, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
+/* Errors from here on are about this line of a batch. */
+void usage_line(unsigned long number);
 bool args_more(const struct args *args);
 const char *args_word(struct args *args, const char *what);
 uint64_t args_number(struct args *args, const char *what);
@@ -167,6 +169,7 @@ void hold_finish(enum status status);
 
 /* verbs */
 enum status verb_call(struct args *args);
+enum status verb_batch(struct args *args);
 enum status verb_run(struct args *args);
 enum status verb_release(struct args *args);
 enum status verb_peek(struct args *args);

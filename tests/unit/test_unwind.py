@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backtraces of a dead TSM from its stack, and the lines of source behind discarded functions."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.machine.symbols import ElfSymbols, address_ranges
+from harness.machine.unwind import Place, Unwinder, last_death
+
+BASE, STACK, STACK_SIZE = 0x8F000000, 0x8F100000, 512
+# No compressed instructions: every one has 4 bytes. A frame of 32 bytes, and one of 16 in it.
+PROGRAM = """
+    .option norvc
+    .option norelax
+    .cfi_sections .debug_frame
+    .globl outer, inner
+outer:
+    .cfi_startproc
+    addi sp, sp, -32
+    .cfi_def_cfa_offset 32
+    sd ra, 24(sp)
+    .cfi_offset ra, -8
+    jal ra, inner
+    nop
+    .cfi_endproc
+inner:
+    .cfi_startproc
+    addi sp, sp, -16
+    .cfi_def_cfa_offset 16
+    sd ra, 8(sp)
+    .cfi_offset ra, -8
+    unimp
+    .cfi_endproc
+"""
+OUTER, INNER = BASE, BASE + 16
+AFTER_CALL = OUTER + 12
+
+
+class Stack:
+    """Memory that has nothing but a stack."""
+
+    def __init__(self, **words: int) -> None:
+        self.data = bytearray(STACK_SIZE)
+        for name, value in words.items():
+            struct.pack_into("<Q", self.data, int(name.removeprefix("at")), value)
+
+    def read(self, address: int, size: int) -> bytes:
+        start = address - STACK
+        if not 0 <= start <= STACK_SIZE - size:
+            raise ValueError(address)
+        return bytes(self.data[start : start + size])
+
+
+@pytest.fixture(scope="module")
+def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("elf")
+    source, target = folder / "frames.S", folder / "frames.elf"
+    source.write_text(PROGRAM)
+    flags = ["-g", "-nostdlib", "-static", "-Wl,--build-id=none", f"-Wl,-Ttext={BASE:#x},-e,outer"]
+    subprocess.run(["riscv64-linux-gnu-gcc", *flags, "-o", target, source], check=True)
+    assert ElfSymbols(target).function("inner").address == INNER
+    return target
+
+
+def test_the_callers_are_found_on_the_stack(elf: Path) -> None:
+    place = Place("fault", INNER + 8, 0, STACK)
+    assert Unwinder(elf).backtrace(place, Stack(at8=AFTER_CALL)) == [INNER + 8, AFTER_CALL]
+
+
+def test_before_the_frame_is_made_the_register_has_the_caller(elf: Path) -> None:
+    place = Place("fault", INNER, AFTER_CALL, STACK)
+    assert Unwinder(elf).backtrace(place, Stack(at24=BASE - 4)) == [INNER, AFTER_CALL, BASE - 4]
+
+
+def test_a_jump_to_nowhere_begins_at_the_callers_frame(elf: Path) -> None:
+    place = Place("fault", 0x80200000, INNER + 12, STACK)
+    found = Unwinder(elf).backtrace(place, Stack(at8=AFTER_CALL))
+    assert found == [0x80200000, INNER + 12, AFTER_CALL]
+
+
+def test_a_stack_that_is_not_memory_ends_the_backtrace(elf: Path) -> None:
+    place = Place("fault", INNER + 8, 0, STACK + STACK_SIZE)
+    assert Unwinder(elf).backtrace(place, Stack()) == [INNER + 8]
+
+
+def test_a_recursion_without_end_ends(elf: Path) -> None:
+    again = {f"at{offset}": INNER + 12 for offset in range(8, STACK_SIZE, 16)}
+    found = Unwinder(elf).backtrace(Place("fault", INNER + 8, 0, STACK), Stack(**again))
+    assert set(found[1:]) == {INNER + 12}
+    assert len(found) == 1 + STACK_SIZE // 16
+
+
+def test_harts_that_left_a_dead_tsm_come_behind_the_one_that_found_it() -> None:
+    uart = "\n".join(
+        f"tsmd: TSM {kind} at: mepc=0x{pc:x} ra=0x2 sp=0x3"
+        for kind, pc in (("fault", 1), ("left", 2), ("hang", 3), ("left", 4), ("left", 5))
+    )
+    assert [(place.kind, place.pc) for place in last_death(uart)] == [
+        ("hang", 3),
+        ("left", 4),
+        ("left", 5),
+    ]
+    assert last_death("tsmd: TSM left at: mepc=0x1 ra=0x2 sp=0x3") == []
+
+
+def test_ranges_behind_a_discarded_function_belong_to_their_unit() -> None:
+    pairs = [(0, 0), (BASE, 0x20), (0, 0)]
+    body = b"".join(struct.pack("<QQ", *pair) for pair in pairs)
+    header = struct.pack("<IHIBB", 8 + 4 + len(body), 2, 77, 8, 0)
+    unit = header + bytes(4) + body
+    other = struct.pack("<IHIBB", 8 + 4 + 16, 2, 99, 8, 0) + bytes(4)
+    other += struct.pack("<QQ", BASE + 0x40, 8)
+    assert list(address_ranges(unit + other)) == [
+        (BASE, BASE + 0x20, 77),
+        (BASE + 0x40, BASE + 0x48, 99),
+    ]
+    assert list(address_ranges(unit[:20])) == []
