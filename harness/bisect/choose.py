@@ -27,6 +27,8 @@ from harness.bisect.oracle import entropy
 _TOGETHER = 6
 # So many commits are compared for each trial after the first.
 _SHORTLIST = 64
+# So often the trials of one round are exchanged for better ones.
+_EXCHANGES = 3
 # What tells less, in bits, is not worth a trial.
 _NOTHING = 1e-9
 
@@ -154,11 +156,15 @@ class _Batch:
         if self.rate < 1:
             return [first, *self.add([first], slots - 1)]
         chosen = self._quantiles(slots)
-        # One round of exchanging each for the best one next to the others mends what the even
-        # parts miss where branches run in parallel.
-        for place in range(len(chosen)):
-            others = chosen[:place] + chosen[place + 1 :]
-            chosen[place : place + 1] = self.add(others, 1) or [chosen[place]]
+        # Exchanging each for the best one next to the others mends what the even parts miss where
+        # branches run in parallel. On a line they are the best already.
+        for _ in range(_EXCHANGES):
+            before = chosen.copy()
+            for place in range(len(chosen)):
+                others = chosen[:place] + chosen[place + 1 :]
+                chosen[place : place + 1] = self.add(others, 1) or [chosen[place]]
+            if chosen == before:
+                break
         chosen = list(dict.fromkeys(chosen))
         return chosen + self.add(chosen, slots - len(chosen))
 

@@ -31,7 +31,8 @@ class Ends:
     Args:
         bad: where the failure must show; the user's end first, then merge bases.
         good: where it must not show.
-        failures: how many failures are wanted of each of `bad`.
+        failures: how many failures are wanted of each of `bad`; twice as many of one that passes
+            as well, as then its rate has to be known.
         patience: so many passes without one failure mean that it does not fail.
         most: no more trials than this once there is a failure.
     """
@@ -57,7 +58,8 @@ class Ends:
         """Return how many trials of a bad end are missing at least."""
         failed = counts[Outcome.BAD]
         allowed = self.most if failed else self.patience
-        return max(min(self.failures - failed, allowed - _judged(counts)), 0)
+        wanted = self.failures * (2 if counts[Outcome.GOOD] else 1)
+        return max(min(wanted - failed, allowed - _judged(counts)), 0)
 
     def problem(self, counts: Mapping[str, Counts]) -> SearchProblem | None:
         """Return what is wrong with the ends, or None when nothing is, as far as is known."""

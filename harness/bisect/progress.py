@@ -11,7 +11,7 @@ from harness.bisect.belief import Posterior
 from harness.bisect.oracle import capacity
 
 # Trials that the culprit and its parent get at the end, on a line.
-_RETESTS = 2
+_RETESTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,21 @@ class Progress:
     sure: bool
 
 
-def remaining(posterior: Posterior, error: float) -> int:
-    """Return how many candidates are left: possible, or likely but for `error`."""
+def remaining(posterior: Posterior, candidates: int, error: float) -> int:
+    """Return how many of the candidates are left: possible, or likely but for `error`."""
     if posterior.deterministic:
-        return _covering(posterior.left, 0.0)
-    return _covering(posterior.weights, error)
+        return _covering(posterior.left[:candidates], 0.0)
+    return _covering(posterior.weights[:candidates], error)
 
 
-def expected_if_sure(posterior: Posterior, retests: int) -> int:
+def expected_if_sure(left: int, retests: int) -> int:
     """Return how many trials a sure failure still takes.
 
     Args:
-        posterior: what is known.
+        left: candidates that are possible.
         retests: trials that the likeliest culprit and its parents lack.
     """
-    return math.ceil(math.log2(max(sum(posterior.left), 1))) + min(retests, _RETESTS)
+    return math.ceil(math.log2(max(left, 1))) + (min(retests, _RETESTS) if left <= 1 else _RETESTS)
 
 
 def expected_if_flaky(posterior: Posterior, confidence: float, error: float) -> int:

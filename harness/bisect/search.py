@@ -12,8 +12,9 @@ to the same answer. All choices are deterministic.
     raise search.problem, or use search.answer()
 
 The failure is taken for a sure one while that is likely (`Posterior.deterministic`); then this is
-git bisect: at most ceil(log2 n) trials between n candidates on a line, and two to test the culprit
-and its parent again. The trials of the ends (`Options.end_failures`, and one) are not among these.
+git bisect, and between n candidates on a line it takes at most ceil(log2 n) + 2 steps: each is a
+commit to test, the last two are the culprit and its parent again (two trials of the parent). The
+trials of the ends before (`Options.end_failures`, and one) are not among these.
 Otherwise trials go on until the culprit is known to the stated error, which is the stopping rule
 of Wald's SPRT for many hypotheses (Baum and Veeravalli, "A sequential procedure for multihypothesis
 testing", 1994).
@@ -36,9 +37,11 @@ from harness.bisect.problems import InfraPersists, SearchProblem
 from harness.bisect.progress import Progress, expected_if_flaky, expected_if_sure, remaining
 
 # Trials of a bad end for each failure that is wanted of it; a rarer one is learnt as it goes.
-_MOST = 4
-# Verdicts that the culprit and its parents have at the end.
-_RETESTED = 2
+_MOST = 8
+# Verdicts at the end, of the culprit and of each parent. A parent's pass is what luck can forge:
+# when the failure was wrongly taken for a sure one, one commit has passed by luck, and it is this.
+_CULPRIT = 2
+_PARENT = 3
 
 
 class Search:
@@ -178,11 +181,14 @@ class Search:
         if self.ended:
             expected = 0
         elif posterior.deterministic:
-            expected = waiting + expected_if_sure(posterior, len(self._retests(self._best()[0])))
+            expected = waiting + expected_if_sure(
+                remaining(posterior, len(self.candidates), self.options.error),
+                len(self._retests(self._best()[0])),
+            )
         else:
             expected = waiting + expected_if_flaky(posterior, self._best()[1], self.options.error)
         return Progress(
-            remaining=remaining(posterior, self.options.error),
+            remaining=remaining(posterior, len(self.candidates), self.options.error),
             expected=expected,
             trials=self._judged,
             steps=self._steps,
@@ -255,15 +261,15 @@ class Search:
         Parents that are ancestors of the older end, and are not that end, are taken for known.
         """
         commits = [self.candidates.commits[number] for number in bits(culprits)]
-        around = dict.fromkeys(
-            [*commits, *(p for c in commits for p in self.candidates.parents[c])]
-        )
+        parents = [parent for commit in commits for parent in self.candidates.parents[commit]]
+        wanted = dict.fromkeys(parents, _PARENT) | dict.fromkeys(commits, _CULPRIT)
         return [
             commit
-            for commit in around
+            for commit, verdicts in wanted.items()
             if commit in self.candidates.index
             and self.candidates.index[commit] not in self._skipped
-            for _ in range(_RETESTED - self._judged_at(commit))
+            # One that has not been judged may have to be skipped, so it is tried once first.
+            for _ in range(verdicts - self._judged_at(commit) if self._judged_at(commit) else 1)
         ]
 
     def _judged_at(self, commit: str) -> int:
