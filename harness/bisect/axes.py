@@ -210,9 +210,13 @@ class Corners:
         counts = self._counts[corner]
         if counts[Outcome.SKIP] or (corner != BAD and counts[Outcome.BAD]):
             return 0
-        if corner == BAD and counts[Outcome.BAD]:
+        if corner == BAD:
             wanted = self.options.end_failures * (2 if counts[Outcome.GOOD] else 1)
-            return max(wanted - counts[Outcome.BAD], 0)
+            wanted -= counts[Outcome.BAD]
+            # Without a failure so far, patience is what ends it.
+            if not counts[Outcome.BAD]:
+                wanted = min(wanted, self.options.patience - counts[Outcome.GOOD])
+            return max(wanted, 0)
         return max(self._passes(corner) - counts[Outcome.GOOD], 0)
 
 

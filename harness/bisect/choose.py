@@ -29,6 +29,8 @@ _TOGETHER = 6
 _SHORTLIST = 64
 # So often the trials of one round are exchanged for better ones.
 _EXCHANGES = 3
+# Of the bits that even parts tell, this much is as good as even.
+_EVEN = 0.98
 # What tells less, in bits, is not worth a trial.
 _NOTHING = 1e-9
 
@@ -156,9 +158,11 @@ class _Batch:
         if self.rate < 1:
             return [first, *self.add([first], slots - 1)]
         chosen = self._quantiles(slots)
-        # Exchanging each for the best one next to the others mends what the even parts miss where
-        # branches run in parallel. On a line they are the best already.
+        # Parts that are about even are good enough, as they always are on a line. Exchanging each
+        # trial for the best one next to the others mends what branches in parallel spoil.
         for _ in range(_EXCHANGES):
+            if self._joint(chosen) >= _EVEN * math.log2(slots + 1):
+                break
             before = chosen.copy()
             for place in range(len(chosen)):
                 others = chosen[:place] + chosen[place + 1 :]
@@ -168,6 +172,13 @@ class _Batch:
         chosen = list(dict.fromkeys(chosen))
         return chosen + self.add(chosen, slots - len(chosen))
 
+    def _joint(self, chosen: Sequence[int]) -> float:
+        cells = self._cells(chosen)
+        return _joint(cells, [self._whole(cell) for cell in cells])
+
+    def _whole(self, cell: _Cell) -> float:
+        return sum(self.weights[number] for number in bits(cell.members))
+
     def _quantiles(self, slots: int) -> list[int]:
         masses = self.belief.sums(self.weights)
         total = sum(self.weights)
@@ -175,7 +186,9 @@ class _Batch:
         found: dict[int, None] = {}
         for part in range(1, slots + 1):
             aim = total * part / (slots + 1)
-            found[min(usable, key=lambda n: (abs(masses[n] - aim), -self.chance[n]))] = None
+            # A commit that is likely to be skipped counts as one part further away.
+            costs = {n: abs(masses[n] - aim) * (slots + 1) / total - self.chance[n] for n in usable}
+            found[min(costs, key=costs.__getitem__)] = None
         return list(found)
 
     def add(self, chosen: Iterable[int], slots: int) -> list[int]:
@@ -192,8 +205,7 @@ class _Batch:
     def _next_to(self, chosen: Sequence[int]) -> int | None:
         cells = self._cells(chosen)
         parts = [self._inside(cell) for cell in cells]
-        # What one cell's share is when nothing of it is inside, before a new trial.
-        wholes = [sum(self.weights[i] for i in bits(cell.members)) for cell in cells]
+        wholes = [self._whole(cell) for cell in cells]
         before = _joint(cells, wholes)
         best, most = None, _NOTHING
         for node in self._shortlist(chosen):

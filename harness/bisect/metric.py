@@ -60,12 +60,14 @@ class Metric:
         if len(set(baseline)) == 1 and len(set(values)) == 1:
             # Equality of a few runs is all that is asked for: a number that has been the same in
             # every run so far is compared as it is.
-            return self._outcome(values[0] - baseline[0] >= self._difference(baseline))
+            above = values[0] - baseline[0]
+            worse = above if self.higher_is_worse else -above
+            return _outcome(worse >= abs(self._difference(baseline)))
         ratio = self.log_ratio(baseline, values)
         enough = math.log((1 - self.error) / self.error)
         if abs(ratio) < enough and len(values) < self.most:
             return None
-        return self._outcome(ratio > 0)
+        return _outcome(ratio > 0)
 
     def log_ratio(self, baseline: Sequence[float], values: Sequence[float]) -> float:
         """Return the logarithm of how much likelier "worse" is than "not worse"."""
@@ -81,10 +83,6 @@ class Metric:
     def _difference(self, baseline: Sequence[float]) -> float:
         size = abs(sum(baseline) / len(baseline)) * self.worse_by
         return size if self.higher_is_worse else -size
-
-    def _outcome(self, above: bool) -> Outcome:
-        worse = above if self.higher_is_worse else not above
-        return Outcome.BAD if worse else Outcome.GOOD
 
 
 def more_baseline(baseline: Sequence[float]) -> int:
@@ -109,3 +107,7 @@ def part(text: str) -> float:
 def _spread(values: Sequence[float]) -> float:
     mean = sum(values) / len(values)
     return sum((value - mean) ** 2 for value in values)
+
+
+def _outcome(worse: bool) -> Outcome:
+    return Outcome.BAD if worse else Outcome.GOOD
