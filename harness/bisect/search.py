@@ -38,6 +38,9 @@ from harness.bisect.progress import Progress, expected_if_flaky, expected_if_sur
 
 # Trials of a bad end for each failure that is wanted of it; a rarer one is learnt as it goes.
 _MOST = 8
+# The posterior keeps the stated error on the average over all rates; with this margin (three trials
+# at a rate of 30 %) it is kept at each rate.
+_MARGIN = 3
 # Verdicts at the end, of the culprit and of each parent. A parent's pass is what luck can forge:
 # when the failure was wrongly taken for a sure one, one commit has passed by luck, and it is this.
 _CULPRIT = 2
@@ -214,8 +217,6 @@ class Search:
         found = likely_next(belief, self._known, count, nodes)
         return [self.candidates.nodes[node] for node in found]
 
-    # --- what follows from the observations ------------------------------------------------
-
     @property
     def _posterior(self) -> Posterior:
         return self._belief.posterior
@@ -243,7 +244,10 @@ class Search:
         return best, min(masses[best], 1.0)
 
     def _certain(self) -> bool:
-        return self._best()[1] >= 1 - self.options.error
+        error = self.options.error
+        if not self._posterior.deterministic:
+            error /= _MARGIN
+        return self._best()[1] >= 1 - error
 
     def _narrow(self) -> bool:
         """Whether there is nothing to find but reasons to doubt."""

