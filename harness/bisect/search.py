@@ -283,10 +283,8 @@ class Search:
         missing = list(self._ends.missing(self._counts))
         fails = dict(missing)
         commits = _without([commit for commit, _ in missing], running)
-        return [
-            Trial(commit, Purpose.BAD_END if fails[commit] else Purpose.GOOD_END)
-            for commit in commits[:slots]
-        ]
+        purposes = {True: Purpose.BAD_END, False: Purpose.GOOD_END}
+        return [Trial(commit, purposes[fails[commit]]) for commit in commits[:slots]]
 
 
 def _without(commits: Sequence[str], running: Sequence[str]) -> list[str]:

@@ -67,7 +67,7 @@ def test_the_bound() -> None:
 def test_a_failure_rate_of_30_percent(rate: float | None) -> None:
     """The user may know the rate; the search finds the culprit without as well."""
     runs = 100 * TIMES
-    size = 1000 if NIGHTLY else 200
+    size = 1000 if NIGHTLY else 250
     right, steps = searches(size, 0.3, runs, Options(failure_rate=rate))
     assert right >= 0.99 * runs
     assert sum(steps) / runs <= 1.5 * information_bound(size, 0.3)
