@@ -134,9 +134,7 @@ def _percent(change: Change) -> str:
 def _drawn(chart: Chart) -> Iterator[Markup]:
     values = [sample.value for sample in chart.samples]
     low, high = _range(values)
-    points = [
-        (_x(index, len(values)), _y(value, low, high)) for index, value in enumerate(values)
-    ]
+    points = [(_x(index, len(values)), _y(value, low, high)) for index, value in enumerate(values)]
     for value in (low, high):
         y = _y(value, low, high)
         yield tag("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="rule")

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.report.html.clean import clean, lines_of
+from harness.report.html.timeline import about, in_time
 from harness.trace.record import Trace
-from harness.trace.text import text_lines
+from harness.trace.ring import Event
+from harness.trace.text import microseconds
 
 LINES = 200
 _TAIL_BYTES = 64 * 1024
@@ -28,7 +30,6 @@ _FILES = {
     "qemu.stderr": "QEMU",
 }
 _KERNEL_STAMP = re.compile(r"\[ *(\d+\.\d{6})\]")
-_CROSSING = re.compile(r" *\d+ +(\d+\.\d) ")
 
 WALL, KERNEL, CSR = "time since the start of the run", "the kernel's clock", "CSR time"
 
@@ -151,14 +152,12 @@ def _kernel_times(texts: Sequence[str]) -> tuple[list[float | None], str | None]
 
 
 def _crossings(trace: Trace, limit: int) -> Console:
-    texts = text_lines(trace)
-    lines = [Line(_crossing_time(text), clean(text, _LINE_LETTERS)) for text in texts[-limit:]]
-    return Console("crossings", CSR, tuple(lines), max(0, len(texts) - limit))
+    lines = [Line(microseconds(event.time) / 1e6, _told(event)) for event in in_time(trace.events)]
+    return Console("crossings", CSR, tuple(lines[-limit:]), max(0, len(lines) - limit))
 
 
-def _crossing_time(text: str) -> float | None:
-    found = _CROSSING.match(text)
-    return float(found[1]) / 1e6 if found else None
+def _told(event: Event) -> str:
+    return f"{microseconds(event.time):.1f} hart {event.hart} {event.name} {about(event)}"
 
 
 def _one_row(same: Sequence[Console]) -> Row:
@@ -168,9 +167,9 @@ def _one_row(same: Sequence[Console]) -> Row:
 def _rows(same: Sequence[Console]) -> Iterator[Row]:
     """Give rows in which every line is as late as those of the rows above, or later."""
     moments = sorted(
-        (line.time or 0.0, column, number)
+        (time, column, number)
         for column, console in enumerate(same)
-        for number, line in enumerate(console.lines)
+        for number, time in enumerate(_rising(console.lines))
     )
     blocks: list[list[str]] = [[] for _ in same]
     begin, last = None, -1
@@ -183,3 +182,11 @@ def _rows(same: Sequence[Console]) -> Iterator[Row]:
         blocks[column].append(same[column].lines[number].text)
         last = column
     yield Row(begin, tuple(map(tuple, blocks)))
+
+
+def _rising(lines: Sequence[Line]) -> Iterator[float]:
+    """Give the times of lines; a clock that goes back must not change the order of a console."""
+    latest = 0.0
+    for line in lines:
+        latest = max(latest, line.time or 0.0)
+        yield latest

@@ -18,7 +18,7 @@ SYMBOLS = {
     "CRASH": "‼",
     "HANG": "∞",
     "TIMEOUT": "◷",
-    "SKIP": "–",
+    "SKIP": "»",
     "INFRA": "△",
     ERROR: "?",
     NOT_RUN: "·",
@@ -75,14 +75,11 @@ def grids(night: Night, targets: dict[int, str]) -> dict[str, list[Grid]]:
     runs: list[RunRecord | NotRunRecord] = [*night.runs, *night.not_run]
     names = sorted({run.scenario for run in runs})
     return {
-        name: _of_scenario([run for run in runs if run.scenario == name], targets)
-        for name in names
+        name: _of_scenario([run for run in runs if run.scenario == name], targets) for name in names
     }
 
 
-def _of_scenario(
-    runs: Sequence[RunRecord | NotRunRecord], targets: dict[int, str]
-) -> list[Grid]:
+def _of_scenario(runs: Sequence[RunRecord | NotRunRecord], targets: dict[int, str]) -> list[Grid]:
     places = _places(runs, targets)
     values: dict[str, set[str]] = {}
     for place in places:
@@ -102,9 +99,7 @@ def _of_scenario(
     ]
 
 
-def _places(
-    runs: Iterable[RunRecord | NotRunRecord], targets: dict[int, str]
-) -> list[_Place]:
+def _places(runs: Iterable[RunRecord | NotRunRecord], targets: dict[int, str]) -> list[_Place]:
     """Put runs of the same cell together."""
     cells: dict[str, list[RunRecord | NotRunRecord]] = {}
     for run in runs:

@@ -80,7 +80,7 @@ def full(night: Night, row: Short, history: History | None) -> Full:
         tuple(_lines(line for failure in run.failures for line in failure.where)),
         tuple(_lines(line for failure in run.failures for line in failure.details)),
         tuple(_changed(past, run)) if past else (),
-        past and moment(past),
+        moment(past) if past else None,
         _forensics(folder),
         timeline(trace) if trace else None,
         tuple(strips(consoles(folder, trace))) if folder is not None else (),

@@ -8,8 +8,9 @@ exact, and times are written below and in the tooltips.
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ from markupsafe import Markup
 from harness.abi import Event as Kind
 from harness.host.results import error_name
 from harness.report.html.svg import picture, tag
-from harness.trace.calls import Crossings, crossings
+from harness.trace.calls import GuestRun, Stay, crossings
 from harness.trace.names import call_name, cause_name
 from harness.trace.record import Trace
 from harness.trace.ring import Event
@@ -54,14 +55,14 @@ def timeline(trace: Trace, shown: int = SHOWN) -> Markup | None:
         trace: the event rings of a run.
         shown: most events that it has, the newest ones.
     """
-    events = trace.events[-shown:]
+    events = in_time(trace.events)[-shown:]
     if not events:
         return None
     places = _places(events)
     # What began before the first event that is shown begins at the left edge.
-    bars = [bar for bar in _bars(crossings(trace.events)) if _is_shown(bar, places)]
+    bars = [bar for bar in _bars(trace.events) if _is_shown(bar, places)]
     harts = sorted({event.hart for event in events})
-    width = places[id(events[-1])] + 30
+    width = places[id(events[-1])] + 110
     height = _TOP + len(harts) * (len(WORLDS) * _ROW + 10) + 24
     label = f"the last {len(events)} events of {len(trace.events)} on {len(harts)} harts"
     drawn = [
@@ -72,6 +73,20 @@ def timeline(trace: Trace, shown: int = SHOWN) -> Markup | None:
         *_scale(events, places, height),
     ]
     return picture(label, width, height, *drawn)
+
+
+def in_time(events: Sequence[Event]) -> list[Event]:
+    """Return events of all harts by CSR time, which the harts share; each hart's stay in order.
+
+    Args:
+        events: hart by hart, each hart's in order.
+    """
+    latest: dict[int, int] = {}
+    keyed = []
+    for number, event in enumerate(events):
+        latest[event.hart] = max(event.time, latest.get(event.hart, 0))
+        keyed.append((latest[event.hart], number, event))
+    return [event for _, _, event in sorted(keyed, key=lambda each: each[:2])]
 
 
 def _places(events: Sequence[Event]) -> dict[int, float]:
@@ -85,16 +100,39 @@ def _places(events: Sequence[Event]) -> dict[int, float]:
     return found
 
 
-def _bars(found: Crossings) -> Iterator[_Bar]:
+def _bars(events: Sequence[Event]) -> Iterator[_Bar]:
+    """Give who ran when; `events` are hart by hart, each hart's in order."""
+    found = crossings(events)
+    order = {id(event): number for number, event in enumerate(events)}
     for stay in found.boots:
         yield _Bar(_hart(stay.start, stay.end), TSM, stay.start, stay.end, "boot of the TSM")
+    begun = [run for run in found.guest_runs if run.stay.start]
+    by_hart = {
+        hart: [run for run in begun if run.hart == hart] for hart in {e.hart for e in events}
+    }
+    places = {hart: [order[id(run.stay.start)] for run in runs] for hart, runs in by_hart.items()}
     for call in found.calls:
         name = call_name(call.eid, call.fid)
+        runs, starts = by_hart[call.hart], places[call.hart]
         for stay in call.stays:
-            yield _Bar(call.hart, TSM, stay.start, stay.end, f"{name} ({call.state})")
+            first = bisect.bisect(starts, order[id(stay.start)]) if stay.start else 0
+            last = bisect.bisect(starts, order[id(stay.end)]) if stay.end else len(runs)
+            for start, end in _tsm_parts(stay, runs[first:last]):
+                yield _Bar(call.hart, TSM, start, end, f"{name} ({call.state})")
     for run in found.guest_runs:
         name = f"TVM {run.tvm} vCPU {run.vcpu}"
         yield _Bar(run.hart, TVM, run.stay.start, run.stay.end, name)
+
+
+def _tsm_parts(stay: Stay, runs: Iterable[GuestRun]) -> Iterator[tuple[Event | None, Event | None]]:
+    """Give the parts of a stay in which the TSM itself ran, between the runs of TVMs."""
+    start = stay.start
+    for run in runs:
+        yield start, run.stay.start
+        start = run.stay.end
+        if start is None:
+            return
+    yield start, stay.end
 
 
 def _hart(*events: Event | None) -> int:
@@ -143,11 +181,9 @@ def _calls(
             free[event.hart] = x + 8 + _LETTER * len(name)
 
 
-def _mark(
-    event: Event, harts: Sequence[int], places: dict[int, float]
-) -> Iterator[Markup]:
+def _mark(event: Event, harts: Sequence[int], places: dict[int, float]) -> Iterator[Markup]:
     x, row = places[id(event)], harts.index(event.hart)
-    title = tag("title", f"{microseconds(event.time):.1f} µs {event.name} {_about(event)}")
+    title = tag("title", f"{microseconds(event.time):.1f} µs {event.name} {about(event)}")
     if event.kind in _ALARMS:
         y = _y(row, TSM)
         yield tag("path", title, d=f"M{x - 6:.1f} {y}l12 14m0 -14l-12 14", class_="alarm")
@@ -162,13 +198,17 @@ def _mark(
             yield tag("text", name, x=x + 4, y=y + _BAR - 3, class_="alarm-text")
 
 
-def _about(event: Event) -> str:
+def about(event: Event) -> str:
+    """Return in a few words what an event is about."""
     if event.kind in _ALARMS:
         return f"{cause_name(event.value)} at {event.aux:#x}"
     if event.kind == Kind.TEERET:
         return f"{call_name(event.eid, event.fid)}: {error_name(event.error)}"
     if event.kind in _CALLS:
         return f"{call_name(event.eid, event.fid)} from {event.aux:#x}"
+    if event.kind in (Kind.GUEST_ENTER, Kind.GUEST_EXIT):
+        why = f": {cause_name(event.error & _U64)}" if event.kind == Kind.GUEST_EXIT else ""
+        return f"TVM {event.aux >> 32} vCPU {event.aux & 0xFFFFFFFF} at {event.value:#x}{why}"
     return f"value {event.value & _U64:#x}"
 
 
