@@ -30,6 +30,7 @@ HOST, M_MODE, TSM, TVM = range(4)
 # The last ones tell what led to the failure.
 SHOWN = 90
 _LEFT, _TOP, _ROW, _BAR = 118, 8, 22, 14
+_THIN = 4
 _NEAREST, _PER_OCTAVE = 5.0, 1.6
 _LETTER = 6.0
 _U64 = (1 << 64) - 1
@@ -119,6 +120,10 @@ def _bars(events: Sequence[Event]) -> Iterator[_Bar]:
             last = bisect.bisect(starts, order[id(stay.end)]) if stay.end else len(runs)
             for start, end in _tsm_parts(stay, runs[first:last]):
                 yield _Bar(call.hart, TSM, start, end, f"{name} ({call.state})")
+    for hart in by_hart:
+        stays = [stay for call in found.calls if call.hart == hart for stay in call.stays]
+        for before, after in pairwise(stays):
+            yield _Bar(hart, HOST, before.end, after.start, "host")
     for run in found.guest_runs:
         name = f"TVM {run.tvm} vCPU {run.vcpu}"
         yield _Bar(run.hart, TVM, run.stay.start, run.stay.end, name)
@@ -162,9 +167,11 @@ def _bar(bar: _Bar, harts: Sequence[int], places: dict[int, float], width: float
     else:
         took = ", its beginning is lost" if bar.start is None else ", it has no end"
     classes = f"w{bar.world}" + ("" if bar.end else " open")
-    place = {"x": start, "y": _y(harts.index(bar.hart), bar.world), "height": _BAR}
+    # The host's track has the names of its calls as well.
+    height = _THIN if bar.world == HOST else _BAR
+    place = {"x": start, "y": _y(harts.index(bar.hart), bar.world) + _BAR - height}
     title = tag("title", bar.name + took)
-    return tag("rect", title, **place, width=max(end - start, 2.0), class_=classes)
+    return tag("rect", title, **place, width=max(end - start, 2.0), height=height, class_=classes)
 
 
 def _calls(
