@@ -9,7 +9,6 @@ could still not run.
 from __future__ import annotations
 
 import base64
-import errno
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.errors import NoSpace, StoreError
+from harness.errors import StoreError
+from harness.files import write_atomic
 from harness.report.history import History, Past
 from harness.report.html.charts import charts, seconds
 from harness.report.html.clean import clean
@@ -66,11 +66,9 @@ def write_html(night: Night, out: Path, history: History | None = None) -> None:
     """
     page = render(night, out, history)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
+        # A reader who loads it while the night goes on sees the old page or the new one.
+        write_atomic(out, page)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise NoSpace(f"no space left to write {out}", "free some space") from error
         raise StoreError(f"cannot write {out}: {error.strerror}", "give another file") from error
 
 
