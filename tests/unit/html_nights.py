@@ -21,6 +21,8 @@ HOSTILE = (
     "</style></title></textarea>{{ 7 * 7 }}\x00\x07\x1b[31mred\x1b]8;;http://x.example/\x07link"
     "\x7f\x85\u202eevil\u2066\u200b\ud800\ufffe&amp;\u2028 javascript:window.pwned=3"
 )
+# As long as those of a kernel are, when it says much.
+LINE = "a line of the console, with addresses such as 0xffffffff80190d14 and names of functions"
 CPUS = ("rv64", "rv64,v=true", "max", "rv64,sstc=false", "rv64,svpbmt=false")
 
 
@@ -50,7 +52,7 @@ def trace(calls: int = 3, hart: int = 0) -> Trace:
     )
 
 
-def leave_evidence(folder: Path, lines: int = 400, text: str = "a line of the console") -> None:
+def leave_evidence(folder: Path, lines: int = 400, text: str = LINE) -> None:
     """Write what a run leaves in its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     told = text.encode("utf-8", "surrogatepass")

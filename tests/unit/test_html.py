@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import replace
@@ -245,15 +246,22 @@ def test_consoles_without_common_times_keep_their_own_order(tmp_path: Path) -> N
     assert (shell.clock, shell.earlier, len(shell.lines)) == (None, 100, 200)
 
 
-def bars(drawn: str, world: int) -> int:
-    return len(re.findall(rf'<rect[^>]* class="w{world}(?: open)?"[^>]*><title>(?!\d)', drawn))
+def bars(drawn: str, world: int) -> list[tuple[float, float]]:
+    """Return from where to where the bars of a world go, from the left."""
+    found = re.findall(
+        rf'<rect x="([^"]+)"[^>]* width="([^"]+)"[^>]* class="w{world}(?: open)?"', drawn
+    )
+    return sorted((float(x), float(x) + float(width)) for x, width in found)
 
 
 def test_timeline_shows_the_tsm_between_the_runs_of_tvms() -> None:
     drawn = timeline(trace(3))
     assert drawn is not None
+    host, tsm, tvm = bars(drawn, 0), bars(drawn, 2), bars(drawn, 3)
     # Each of the calls runs a TVM; the TSM runs before and after it.
-    assert (bars(drawn, 3), bars(drawn, 2), bars(drawn, 0)) == (3, 6, 2)
+    assert (len(host), len(tsm), len(tvm)) == (2, 6, 3)
+    everything = sorted([*host, *tsm, *tvm])
+    assert all(one[1] <= other[0] + 0.15 for one, other in itertools.pairwise(everything))
     assert "TSM_FAULT" in drawn and "it has no end" in drawn
 
 
