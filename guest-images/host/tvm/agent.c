@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +41,11 @@
 /* A command that an interrupt does not end in this time is killed. */
 #define GRACE_MS 1000
 #define LONGEST_BODY (64u << 20)
+/*
+ * Output is left in the pipe for this long, so that the command runs on
+ * undisturbed and what it says goes to the harness in one piece with its end.
+ */
+#define GATHER_NS 1500000
 
 static struct {
 	int port;
@@ -47,9 +53,12 @@ static struct {
 	size_t taken;
 	struct request request;
 	bool running;
+	bool gathering;
 	struct shell shell;
 	struct bytes output;
 	bool all_kept;
+	/* The line in front of the output, until it is sent with some of it. */
+	char head[32];
 	uint64_t said;
 	uint32_t crc;
 	int status;
@@ -69,21 +78,39 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void say_end(void)
+/** Send bytes of the output, with the lines around them, in one piece. */
+static void send_output(const char *data, size_t length, bool last)
 {
-	put_line(agent.port, "\nTEECALL-%s %d %llu %08x\n", agent.request.id,
-		 agent.status, (unsigned long long)agent.said, agent.crc);
+	char tail[LINE_SIZE];
+	struct iovec parts[] = {
+		{ agent.head, strlen(agent.head) },
+		{ (char *)data, length },
+		{ tail, 0 },
+	};
+
+	if (last)
+		parts[2].iov_len = snprintf(
+			tail, sizeof(tail), "\nTEECALL-%s %d %llu %08x\n",
+			agent.request.id, agent.status,
+			(unsigned long long)agent.said, agent.crc);
+	put_parts(agent.port, parts, 3);
+	agent.head[0] = 0;
 }
 
-/** Pass on a piece of what the command has said, and keep it. */
-static size_t pass_output(void)
+static void say_end(void)
+{
+	send_output(NULL, 0, true);
+}
+
+/** Take a piece of what the command has said, and keep it. */
+static size_t take_output(char **piece)
 {
 	char *place = bytes_room(&agent.output, CHUNK);
 	ssize_t size = place ? read(agent.shell.output, place, CHUNK) : 0;
 
+	*piece = place;
 	if (size <= 0)
 		return 0;
-	put_all(agent.port, place, size);
 	/* What a program in the background says belongs to no command. */
 	if (!agent.running)
 		return size;
@@ -95,23 +122,37 @@ static size_t pass_output(void)
 	return size;
 }
 
+/** Pass on what there is; go on gathering while there is something. */
+static void pass_output(void)
+{
+	char *piece;
+	size_t size = take_output(&piece);
+
+	if (size || agent.head[0])
+		send_output(piece, size, false);
+	agent.gathering = size > 0;
+}
+
 static void ended(int status)
 {
+	size_t size = 0;
+	char *piece = NULL;
 	int left = 0;
 
+	agent.status = status;
 	/* As much as there is now: a program in the background may go on. */
 	ioctl(agent.shell.output, FIONREAD, &left);
-	while (left > 0) {
-		size_t size = pass_output();
-
+	for (; left > 0; left -= size) {
+		size = take_output(&piece);
 		if (!size)
 			break;
-		left -= size;
+		if (left > (int)size)
+			send_output(piece, size, false);
 	}
-	agent.status = status;
+	send_output(piece, left <= 0 ? size : 0, true);
 	agent.running = false;
+	agent.gathering = false;
 	agent.kill_at = 0;
-	say_end();
 }
 
 static void look_at_shell(void)
@@ -142,7 +183,8 @@ static void begin(void)
 	agent.crc = 0;
 	agent.all_kept = true;
 	agent.output.length = 0;
-	put_line(agent.port, "TEEBEGIN-%s\n", request->id);
+	agent.gathering = true;
+	snprintf(agent.head, sizeof(agent.head), "TEEBEGIN-%s\n", request->id);
 	shell_run(&agent.shell, request);
 }
 
@@ -259,17 +301,25 @@ static void serve(const sigset_t *waiting)
 {
 	struct pollfd files[] = {
 		{ .fd = agent.port, .events = POLLIN },
-		{ .fd = agent.shell.output, .events = POLLIN },
 		{ .fd = agent.shell.status, .events = POLLIN },
+		{ .fd = agent.shell.output, .events = POLLIN },
 	};
+	const struct timespec gather = { .tv_nsec = GATHER_NS };
 	const struct timespec grace = { .tv_nsec = 100000000 };
+	const struct timespec *limit = agent.kill_at ? &grace : NULL;
+	int ready;
 
 	/* Without the signal's handler a shell that ends would not wake this. */
-	ppoll(files, 3, agent.kill_at ? &grace : NULL, waiting);
+	ready = ppoll(files, agent.gathering ? 2 : 3,
+		      agent.gathering ? &gather : limit, waiting);
 	if (files[0].revents)
 		read_requests();
-	pass_output();
-	look_at_shell();
+	if (files[1].revents || ready < 0)
+		look_at_shell();
+	if (!ready && agent.gathering)
+		pass_output();
+	else if (!agent.gathering && files[2].revents)
+		agent.gathering = true;
 	look_at_clock();
 	take_requests();
 }
@@ -297,7 +347,8 @@ enum status verb_agent(struct args *args)
 	struct sigaction child = { .sa_handler = on_child };
 	sigset_t blocked, waiting;
 
-	agent.port = device ? open(device, O_RDWR | O_CLOEXEC) :
+	/* A write that does not block need not wait until the harness has it. */
+	agent.port = device ? open(device, O_RDWR | O_CLOEXEC | O_NONBLOCK) :
 			      fcntl(0, F_DUPFD_CLOEXEC, 20);
 	if (agent.port < 0) {
 		perror(device ? device : "standard input");

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #define ID_SIZE 8
 #define LINE_SIZE 128
@@ -38,6 +39,7 @@ struct shell {
 /* agent_wire.c */
 uint32_t crc32_more(uint32_t crc, const char *data, size_t length);
 void put_all(int fd, const char *data, size_t length);
+void put_parts(int fd, const struct iovec *parts, int count);
 void put_line(int fd, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void put_armoured(int fd, const char *id, const char *data, size_t from,

@@ -70,6 +70,28 @@ void put_all(int fd, const char *data, size_t length)
 	}
 }
 
+/** Write the parts in one piece where they are short: each is work outside. */
+void put_parts(int fd, const struct iovec *parts, int count)
+{
+	char together[4096];
+	size_t length = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (length + parts[i].iov_len > sizeof(together)) {
+			put_all(fd, together, length);
+			length = 0;
+		}
+		if (parts[i].iov_len > sizeof(together)) {
+			put_all(fd, parts[i].iov_base, parts[i].iov_len);
+		} else if (parts[i].iov_len) {
+			memcpy(together + length, parts[i].iov_base,
+			       parts[i].iov_len);
+			length += parts[i].iov_len;
+		}
+	}
+	put_all(fd, together, length);
+}
+
 void put_line(int fd, const char *format, ...)
 {
 	char line[LINE_SIZE];
