@@ -14,18 +14,19 @@
 #include "agent.h"
 
 /* Numbers that the shell knows its files by. */
-#define STATUS_FD 3
-#define SCRIPT_FD 9
+#define CONTROL_FD 7
+#define SCRIPT_FD 8
+#define STATUS_FD 9
+#define CONTROL_FILE "/proc/self/fd/7"
 #define PIPE_SIZE (1 << 20)
+/* A command up to this length goes to the shell directly. */
+#define SHORT 1000
 
-/*
- * The command is a file, so that it may have any length and any characters. Its
- * programs get neither the file nor the pipe for the status.
- */
-static const char run_script[] =
-	". /proc/self/fd/9 </dev/null 3>&-; echo $? >&3\n";
+/* A longer one is a file, so that it may have any length. */
+static const char run_script[] = ". /proc/self/fd/8";
+static const char say_status[] = "; echo $? >&9\n";
 /* An interrupted command ends, the shell does not. */
-static const char prepare[] = "trap : INT\n";
+static const char prepare[] = "exec 7<&-; trap : INT\n";
 
 static void must(int result, const char *what)
 {
@@ -47,10 +48,11 @@ static void become_shell(int control, int output, int status, int script)
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
-	if (dup2(control, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 ||
+	if (dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0) < 0 ||
+	    dup2(control, CONTROL_FD) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 ||
 	    dup2(status, STATUS_FD) < 0 || dup2(script, SCRIPT_FD) < 0)
 		_exit(126);
-	execl("/bin/sh", "sh", (char *)NULL);
+	execl("/bin/sh", "sh", CONTROL_FILE, (char *)NULL);
 	_exit(127);
 }
 
@@ -98,14 +100,39 @@ void shell_start(struct shell *shell)
 	put_all(shell->control, prepare, sizeof(prepare) - 1);
 }
 
+/** Quote a command for the shell's `eval`; return the length of all of it. */
+static size_t quoted(char *to, const char *command, size_t length)
+{
+	char *start = to;
+
+	to = stpcpy(to, "eval '");
+	for (size_t i = 0; i < length; i++) {
+		if (command[i] == '\'')
+			to = stpcpy(to, "'\\'");
+		*to++ = command[i];
+	}
+	*to++ = '\'';
+	return to - start;
+}
+
 /** Let the shell run a command. */
 void shell_run(struct shell *shell, const struct request *request)
 {
-	must(ftruncate(shell->script, 0), "ftruncate");
-	must(lseek(shell->script, 0, SEEK_SET), "lseek");
-	put_all(shell->script, request->body, request->length);
-	put_all(shell->script, "\n", 1);
-	put_all(shell->control, run_script, sizeof(run_script) - 1);
+	char line[4 * SHORT + sizeof(say_status) + 16];
+	size_t length;
+
+	if (request->length <= SHORT) {
+		length = quoted(line, request->body, request->length);
+	} else {
+		must(ftruncate(shell->script, 0), "ftruncate");
+		must(lseek(shell->script, 0, SEEK_SET), "lseek");
+		put_all(shell->script, request->body, request->length);
+		put_all(shell->script, "\n", 1);
+		length = sizeof(run_script) - 1;
+		memcpy(line, run_script, length);
+	}
+	memcpy(line + length, say_status, sizeof(say_status) - 1);
+	put_all(shell->control, line, length + sizeof(say_status) - 1);
 }
 
 /** Tell whether the command has ended, and how. */
