@@ -14,7 +14,7 @@ import pytest
 
 from harness.build.builder import build_all
 from harness.config.load import load
-from harness.errors import DeadlineExceeded, MachineHang
+from harness.errors import DeadlineExceeded, MachineHang, UsageError
 from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.machine.rundir import RunDir
@@ -108,3 +108,26 @@ def test_many_commands(host: Host) -> None:
     for n in range(COMMANDS):
         assert host.shell.run(f"echo {n}").output == f"{n}\n"
     assert time.monotonic() - started < 60
+
+
+def test_without_the_agent_a_plain_shell_answers(tmp_path: Path) -> None:
+    with booted("port", tmp_path, "host.cmdline=teecall.agent=off", files={}) as host:
+        assert not host.shell.framed
+        result = host.shell.run("echo one; echo two >&2; (exit 3)")
+        assert (result.status, result.output) == (3, "one\ntwo\n")
+        with pytest.raises(UsageError, match="3900 bytes"):
+            host.shell.run("echo one\necho two")
+
+
+def test_logs_are_readable(tmp_path: Path) -> None:
+    with booted("port", tmp_path, files={}) as host:
+        host.shell.run("echo hello")
+    uart = (tmp_path / "uart.txt").read_text().splitlines()
+    assert any("Linux version" in line for line in uart)
+    times = [int(line.split()[0]) for line in (tmp_path / "consoles.txt").read_text().splitlines()]
+    assert times == sorted(times) and times[-1] > 0
+    assert any(
+        line.endswith("shell  | hello") for line in (tmp_path / "shell.txt").read_text().split("\n")
+    )
+    # The raw log has every byte, escape sequences and carriage returns too.
+    assert b"\r\n" in (tmp_path / "uart.log").read_bytes()
