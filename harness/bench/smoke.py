@@ -24,7 +24,7 @@ from harness.machine.rundir import RunDir
 _LIMIT_S = 300.0
 # The kernel starts this instead of init: the machine is up, and goes off.
 _STRAIGHT_OFF = "rdinit=/bin/busybox -- poweroff -f"
-_BARE_WIRING = Wiring(
+BARE_WIRING = Wiring(
     memory="memory-backend-memfd,share=on",
     uart="null",
     shell="null",
@@ -78,7 +78,7 @@ def bare_argv(config: Config, artefacts: Artefacts, run: RunDir) -> list[str]:
     words = f"{config.host.cmdline} {_STRAIGHT_OFF}".strip()
     host = msgspec.structs.replace(config.host, cmdline=words)
     bare = msgspec.structs.replace(config, host=host)
-    return qemu_argv(bare, prepare_boot(bare, artefacts, run, {}), _BARE_WIRING)
+    return qemu_argv(bare, prepare_boot(bare, artefacts, run, {}), BARE_WIRING)
 
 
 def seconds_of(command: list[str]) -> float:

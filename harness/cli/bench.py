@@ -48,15 +48,19 @@ def smoke(options: Options, runs: int, json_file: Path | None) -> int:
     config = options.load().value
     with options.ui() as ui:
         artefacts = build_all(config, ui, offline=options.offline)
-    arguments = [word for file in options.files for word in ("-c", str(file))]
-    arguments += [word for setting in options.sets for word in ("--set", setting)]
-    times = measure(config, artefacts, arguments, runs)
+    times = measure(config, artefacts, _same(options), runs)
     for line in _table(times):
         click.echo(line)
     if json_file is not None:
         found = {"bare_s": times.bare_s, "smoke_s": times.smoke_s, "ratio": times.ratio}
         json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _same(options: Options) -> list[str]:
+    """Return the options that give another `teecall` the same configuration."""
+    files = [word for file in options.files for word in ("-c", str(file))]
+    return files + [word for setting in options.sets for word in ("--set", setting)]
 
 
 def _table(times: SmokeTimes) -> list[str]:
@@ -137,18 +141,20 @@ def _context(bench: SwitchBench, config: Config) -> tuple[ContextCost | None, st
     help="Write the times to FILE too.",
 )
 def harness(options: Options, rounds: int, jobs: int | None, json_file: Path | None) -> int:
-    """Compare what running side by side gains: for smoke runs, and for bare QEMU boots.
+    """Measure what the harness costs, beside the bare equivalent and the limit of each number.
 
-    Each round boots and runs one after the other, then side by side. The gain of bare boots is
-    what the workstation allows; the last line says how much of it the harness reaches.
+    Smoke against a bare boot, round trip of a command on both channels against a socket with a
+    plain shell behind it, 10 MB of output, the time until Python code runs, a build with nothing
+    to do. Last, what running side by side gains, for smoke runs and for bare boots. What has a
+    bare equivalent is measured in turns with it. A number over its limit is marked, no error.
     """
-    from harness.bench.parallel import measure as measure_parallel
+    from harness.bench.limits import measure as measure_harness
     from harness.cells.room import cores
 
     config = options.load().value
     with options.ui() as ui:
         artefacts = build_all(config, ui, offline=options.offline)
-    found = measure_parallel(config, artefacts, rounds, jobs or max(2, cores()))
+    found = measure_harness(config, artefacts, _same(options), rounds, jobs or max(2, cores()))
     for line in found.lines():
         click.echo(line)
     if json_file is not None:

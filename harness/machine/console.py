@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import pexpect
 from pexpect.spawnbase import SpawnBase
 
-from harness.errors import MachineCrash, UsageError
+from harness.errors import InfraError, MachineCrash, UsageError
+from harness.machine import frames
 from harness.machine.deadline import Deadline, scaled
 from harness.machine.deaths import clean
 from harness.machine.streams import Stream
@@ -37,6 +38,10 @@ _LONGEST_READ = _SEARCH_WINDOW - 256
 # The port keeps what is sent until the guest opens it; a UART loses it, so ask again soon.
 _PROBE_FIRST_S = {False: 1.0, True: 0.02}
 _PROBE_LAST_S = 1.0
+# On the UART the answer to a request may be lost in noise: after this silence it is sent again.
+_REPEAT_S = 2.0
+# As often a range of an output is asked for that does not get shorter.
+_MOST_ASKED = 20
 # A sign on the UART that a shell is there or comes at once: our init's line, or a prompt.
 _SHELL_SIGN = rb"teecall: host ready|(?:^|\n)[^\n]{0,40}[#$] \Z"
 # The kernel's own messages: with its default log level and `printk.time`, each is one line.
@@ -50,12 +55,13 @@ _UNFINISHED_ESCAPE = re.compile(rb"\x1b(?:\[[0-9;?]*)?\Z")
 class CommandResult:
     """What a command in the guest did.
 
-    `output` has stdout and stderr as the command wrote them.
+    `output` has stdout and stderr as the command wrote them, as text; `raw` the very bytes.
     """
 
     command: str
     status: int
     output: str
+    raw: bytes = b""
 
     @property
     def ok(self) -> bool:
@@ -163,6 +169,8 @@ class Console:
         self._stream = stream
         self._life = life
         self._command_s = command_s
+        self.framed = False
+        self._running = ""
         self._spawn = _StreamSpawn(stream, life, settle_serial if serial else settle_port)
 
     def connect(self, deadline: Deadline) -> None:
@@ -179,23 +187,46 @@ class Console:
         # Off with echo and line editing: a shell that reads a file does neither. The
         # kernel keeps the console for what is at least an error. The trap lets Ctrl-C end the
         # command and not the shell.
-        self.send("stty -echo; dmesg -n 4; exec sh -c 'trap : INT; . /dev/tty'")
+        self._type(
+            "stty -echo; dmesg -n 4; [ -x /bin/tvm ] && tvm agent;"
+            " exec sh -c 'trap : INT; . /dev/tty'"
+        )
         self._probe(deadline)
 
     def run(self, command: str, timeout: float | None = None) -> CommandResult:
         """Run a shell command and return its output and exit status.
 
         Args:
-            command: one line for the host's `sh`.
+            command: for the host's `sh`; of any length where the agent runs there.
             timeout: seconds of silence after which it hangs (scaled by the workstation's
                 speed; four times that is the limit for one that keeps talking).
 
         Raises:
-            UsageError: the command does not fit in a line.
+            UsageError: there is no agent, and the command does not fit in a line.
+            InfraError: the output did not arrive whole, however often it was asked for.
             MachineCrash, MachineHang, DeadlineExceeded: the machine died or does not answer.
         """
         deadline = scaled(f"command `{_short(command)}`", timeout or self._command_s)
         name = secrets.token_hex(4)
+        line = self._request(name, command)
+        self._stream.note(f"$ {command}")
+        self._running = name
+        self._stream.send(line)
+        try:
+            seal, output = self._answer(name, line, deadline)
+            if not seal.fits(output):
+                output = self._recovered(name, seal, deadline)
+        except MachineCrash:
+            raise
+        except BaseException:
+            self._interrupt()
+            raise
+        return CommandResult(command, seal.status, output.decode(errors="replace"), output)
+
+    def _request(self, name: str, command: str) -> bytes:
+        """Return what is sent to have a command run."""
+        if self.framed:
+            return frames.request(name, command.encode(errors="surrogateescape"))
         line = (
             f"printf '%s%s\\n' 'TEE' 'BEGIN-{name}'; {{ {command}; }} 2>&1; "
             f"printf '\\n%s%s %d\\n' 'TEE' 'CALL-{name}' $?"
@@ -203,28 +234,66 @@ class Console:
         if len(line) > _LONGEST_LINE or "\n" in command:
             raise UsageError(
                 "a command for the host is one line of at most 3900 bytes",
-                "put a script into the initramfs instead",
+                "put a script into the initramfs, or `tvm` into /bin: it has the agent",
             )
-        self._stream.note(f"$ {command}")
-        self.send(line)
-        try:
-            self._expect(rb"TEEBEGIN-%s\n" % name.encode(), deadline)
-            match = self._expect(rb"\nTEECALL-%s (\d+)\n" % name.encode(), deadline)
-        except MachineCrash:
-            raise
-        except BaseException:
-            self._interrupt()
-            raise
+        return line.encode() + b"\n"
+
+    def _answer(self, name: str, line: bytes, deadline: Deadline) -> tuple[frames.Seal, bytes]:
+        """Wait for the end of a command; return how it ended and what arrived of its output."""
+        key = name.encode()
+        end = frames.END % key
+        if not self.framed:
+            self._expect(re.escape(frames.BEGIN % key), deadline)
+            return frames.Seal.from_match(self._expect(end, deadline)), self._spawn.before or b""
+        answers = b"(?:%s)|(?:%s)" % (end, frames.REFUSED % key)
+        # The agent runs a request that comes twice once.
+        repeat = (lambda: self._stream.send(line)) if self.serial else None
+        while True:
+            match = self._expect(answers, deadline, repeat)
+            if match["status"] is not None:
+                break
+            self._stream.send(line)
         output = self._spawn.before or b""
-        return CommandResult(command, int(match[1]), output.decode(errors="replace"))
+        return frames.Seal.from_match(match), output.rpartition(frames.BEGIN % key)[2]
+
+    def _recovered(self, name: str, seal: frames.Seal, deadline: Deadline) -> bytes:
+        """Ask the agent for an output until every byte of it is there."""
+        assert seal.length is not None
+        recovery = frames.Recovery(name, seal.length)
+        asked, last = 0, None
+        while missing := recovery.missing():
+            asked = asked + 1 if missing == last else 0
+            if asked == _MOST_ASKED:
+                raise InfraError(
+                    f"bytes {missing[0]} to {missing[1]} of a command's output do not arrive",
+                    "see uart.log for what is in between; console.mode=port has no noise",
+                )
+            line, last = frames.ask(name, *missing), missing
+            self._stream.send(line)
+            again = (lambda line=line: self._stream.send(line)) if self.serial else None
+            self._expect(frames.END % name.encode(), deadline, again)
+            recovery.feed(self._spawn.before or b"")
+        output = recovery.output()
+        if not seal.fits(output):
+            raise InfraError("a command's output is not what the host says it is")
+        return output
 
     def send(self, line: str) -> None:
-        """Type a line, without waiting for what it does."""
+        """Have a command run, without waiting for what it does."""
+        if self.framed:
+            self._stream.send(frames.request(secrets.token_hex(4), line.encode()))
+        else:
+            self._type(line)
+
+    def _type(self, line: str) -> None:
+        """Type a line to whatever reads there."""
         self._stream.send(line.encode() + b"\n")
 
     def _interrupt(self) -> None:
         """Stop a command that is given up, so that the next one finds a shell."""
-        if self.serial:
+        if self.framed:
+            self._stream.send(frames.interrupt(self._running))
+        elif self.serial:
             self._stream.send(b"\x03")
 
     def _wait_for_sign(self, deadline: Deadline) -> None:
@@ -248,26 +317,42 @@ class Console:
             # The backslash keeps an echo from looking like the answer. There is no quote in the
             # line: of one whose beginning is lost, a quote would swallow all that follows. The line
             # feed ends what an earlier loss has left behind.
-            self.send(f"\necho TEE\\READY-{name}")
+            self._type(f"\necho TEE\\READY-{name}")
             try:
                 timeout = min(pause, deadline.remaining())
-                self._spawn.expect([rb"TEEREADY-%s\n" % name.encode()], timeout=timeout)
+                answer = rb"TEE(READY|AGENT)-%s\n" % name.encode()
+                self._spawn.expect([answer], timeout=timeout)
+                self.framed = self._matched()[1] == b"AGENT"
                 return
             except pexpect.TIMEOUT:
                 deadline.check(self._life.check_awake)
             pause = min(_PROBE_LAST_S, pause * 2)
 
-    def _expect(self, pattern: bytes, deadline: Deadline) -> re.Match[bytes]:
-        """Wait for `pattern` as long as the deadline allows; it moves while there is progress."""
+    def _expect(
+        self, pattern: bytes, deadline: Deadline, repeat: Callable[[], None] | None = None
+    ) -> re.Match[bytes]:
+        """Wait for `pattern` as long as the deadline allows; it moves while there is progress.
+
+        Args:
+            pattern: regular expression.
+            deadline: what runs out.
+            repeat: is called whenever nothing was heard for a while, to ask once more.
+        """
         self._spawn.deadline = deadline
         while True:
+            said, wait = self._stream.end, deadline.remaining()
             try:
-                self._spawn.expect(pattern, timeout=deadline.remaining())
-                match = self._spawn.match
-                assert isinstance(match, re.Match)
-                return match
+                self._spawn.expect(pattern, timeout=min(wait, _REPEAT_S) if repeat else wait)
+                return self._matched()
             except pexpect.TIMEOUT:
                 deadline.check(self._life.check_awake)
+                if repeat is not None and said == self._stream.end:
+                    repeat()
+
+    def _matched(self) -> re.Match[bytes]:
+        match = self._spawn.match
+        assert isinstance(match, re.Match)
+        return match
 
 
 def _short(command: str) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import shlex
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,6 +28,7 @@ from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
 from harness.machine.rundir import RunDir
 from harness.machine.streams import Drain, Stream, with_notes
+from harness.machine.timeline import write_readable
 
 _MIB = 1 << 20
 # After the consoles are closed QEMU is all but gone; its status follows at once.
@@ -239,6 +241,7 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         port = config.console.mode == "port"
         shell = drain.add("shell", wires.ours["shell"]) if port else None
         monitor = Monitor(wires.ours["monitor"])
+        stack.callback(write_readable, run, drain.streams, time.monotonic())
         stack.callback(_correct_logs, drain, run)
         stack.callback(drain.finish)
         stack.callback(monitor.close)

@@ -11,17 +11,23 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Sequence
 
 _CHUNK = 1 << 16
 # QEMU writes the whole log to a file; memory only needs what a reader may still ask for.
 _KEEP = 32 << 20
+# A UART is read byte by byte: arrivals closer than this share their time.
+_SAME_TIME_S = 0.001
+# Times that are kept, some minutes of a console that never pauses; then the older half goes.
+_MOST_TIMES = 1 << 18
 
 
 class Stream:
     """The bytes one console has said, and the socket to answer it.
 
-    `notes` are lines of the harness's own, each with the position at which it was made.
+    `notes` are lines of the harness's own, each with the position at which it was made;
+    `arrivals` are positions with the monotonic seconds at which the byte there arrived.
     """
 
     def __init__(self, name: str, channel: socket.socket, news: threading.Condition) -> None:
@@ -29,6 +35,7 @@ class Stream:
         self.closed = False
         self.news = news
         self.notes: list[tuple[int, str]] = []
+        self.arrivals: list[tuple[int, float]] = []
         self._channel = channel
         self._data = bytearray()
         self._dropped = 0
@@ -74,7 +81,12 @@ class Stream:
             return True
         except OSError:
             data = b""
+        now = time.monotonic()
         with self.news:
+            if not self.arrivals or now - self.arrivals[-1][1] >= _SAME_TIME_S:
+                self.arrivals.append((self.end, now))
+                if len(self.arrivals) > _MOST_TIMES:
+                    del self.arrivals[: _MOST_TIMES // 2]
             self._data += data
             excess = len(self._data) - _KEEP
             if excess > _CHUNK:

@@ -7,6 +7,8 @@ import contextlib
 import json
 from dataclasses import dataclass
 
+import msgspec
+
 from harness.build.artefacts import Artefacts
 from harness.errors import ConfigError
 from harness.machine.ram import RAM_BASE
@@ -41,7 +43,9 @@ class Trace:
         """Return the content of `events.json`: one ring and one event a line."""
         facts = {"timebase_hz": TIMEBASE_HZ, "lost": self.lost, "problems": self.problems}
         rings = ",\n".join(json.dumps(ring.as_json()) for ring in self.rings)
-        events = ",\n".join(json.dumps(event.as_json()) for event in self.events)
+        # There are thousands: this encoder takes a tenth of the time.
+        encode = msgspec.json.Encoder().encode
+        events = b",\n".join(encode(event.as_json()) for event in self.events).decode()
         head = json.dumps(facts)[:-1]
         return f'{head}, "rings": [\n{rings}\n], "events": [\n{events}\n]}}\n'
 

@@ -36,6 +36,8 @@ static const char usage[] =
 "          --hold: more rounds than N until SIGUSR1 comes\n"
 "  contend ELF --arg EXITS [--timeout SECONDS]\n"
 "          all CPUs run one vCPU, which may be on one at a time; JSON\n"
+"  agent [DEVICE]\n"
+"          run commands for the harness, framed and with checksums\n"
 "exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";
 
 static const struct verb {
@@ -54,6 +56,7 @@ static const struct verb {
 	{ "visible", verb_visible },
 	{ "shootdown", verb_shootdown },
 	{ "contend", verb_contend },
+	{ "agent", verb_agent },
 };
 
 int main(int argc, char **argv)

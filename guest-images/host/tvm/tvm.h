@@ -181,5 +181,6 @@ enum status verb_storm(struct args *args);
 enum status verb_visible(struct args *args);
 enum status verb_shootdown(struct args *args);
 enum status verb_contend(struct args *args);
+enum status verb_agent(struct args *args);
 
 #endif
