@@ -17,6 +17,7 @@ from harness import __version__
 from harness.errors import CallerError, StoreError, TeecallError, UsageError
 from harness.files import write_atomic
 from harness.resources import root
+from harness.signature.signature import Signature
 from harness.verdict import Check, Verdict, worst
 
 _GIT_S = 5
@@ -38,6 +39,9 @@ class Failure:
 class Report:
     """The outcome of a run.
 
+    `artefacts` has the store's key of each built component, `started` is in seconds since the
+    epoch, `signature` is None when nothing failed.
+
     With an `error` of the caller's the run has no verdict, and `exit_code` is 2.
     """
 
@@ -46,10 +50,13 @@ class Report:
     evidence_dir: Path
     metrics: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    artefacts: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
     exit_code: int = 0
     error: CallerError | None = None
+    signature: Signature | None = None
+    started: float = 0.0
 
     @property
     def verdict(self) -> Verdict | None:
@@ -79,7 +86,10 @@ class Report:
         return {
             **self.as_json(),
             "exit_code": self.exit_code,
+            "signature": self.signature and self.signature.key,
+            "title": self.signature and self.signature.title,
             "failures": [_failure_json(failure) for failure in self.failures],
+            "artefacts": dict(self.artefacts),
             **self.extra,
             "workstation": {"cpus": os.cpu_count(), "load": os.getloadavg()[0]},
         }

@@ -27,6 +27,7 @@ from harness.machine.rundir import RunDir
 from harness.scenarios.report import Failure, Report, failure_of, provenance
 from harness.scenarios.runner import Step, run_steps
 from harness.scenarios.smoke import Smoke
+from harness.signature.signature import signature_of
 from harness.ui import Ui
 from harness.verdict import Check, Verdict, worst
 
@@ -174,19 +175,23 @@ def _save_trace(smoke: Smoke) -> None:
 
 
 def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -> Report:
+    started = time.time() - seconds
     report = Report(
         checks=tuple(witness.checks),
         duration_s=seconds,
         evidence_dir=session.run.path,
         metrics={name: round(value, 4) for name, value in smoke.metrics.items()},
         versions=smoke.versions,
+        artefacts=dict(smoke.keys),
         failures=tuple(witness.failures),
         extra={
-            **provenance(time.time() - seconds, session.arguments),
+            **provenance(started, session.arguments),
             "seed": smoke.seed.hex(),
             "config": msgspec.to_builtins(session.config),
         },
         error=witness.error,
+        signature=signature_of(witness.checks),
+        started=started,
     )
     return replace(report, exit_code=witness.exit_code or _exit_code(report))
 

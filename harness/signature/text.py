@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When two failures are the same: their messages, without what differs from run to run."""
+"""Messages without what differs from run to run: addresses, numbers, times, folders."""
 
 from __future__ import annotations
 
 import re
 
-from harness.cells.cell import CellResult
-from harness.verdict import Verdict
-
+_LONGEST = 160
 _RULES = (
     # Colours and other escape sequences of a console.
     (re.compile(r"\x1b\[[0-9;]*[A-Za-z]"), ""),
-    # A kernel's time stamp.
-    (re.compile(r"\[\s*\d+\.\d+\]\s*"), ""),
+    # A kernel's time stamp, with its caller where the kernel names it.
+    (re.compile(r"(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])?\s*"), ""),
     (re.compile(r"(?<![\w.])/(?:[\w.+@~-]+/)+([\w.+@~-]+)"), r"…/\1"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "X"),
     # Addresses, nonces and digests without a prefix.
@@ -29,10 +27,6 @@ def normalised(message: str) -> str:
     return message.strip()
 
 
-def signature_of(result: CellResult) -> str:
-    """Return what failures of the same kind have in common: verdict, first check, message."""
-    bad = (check for check in result.checks if check.verdict not in (Verdict.PASS, Verdict.SKIP))
-    check = next(bad, None)
-    if check is None:
-        return str(result.verdict)
-    return f"{check.verdict} {check.name}: {normalised(check.detail)}"
+def shortened(text: str) -> str:
+    """Return at most so many characters as a title has."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
