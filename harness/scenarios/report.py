@@ -21,11 +21,16 @@ from harness.signature.signature import Signature
 from harness.verdict import Check, Verdict, worst
 
 _GIT_S = 5
+# Of a death as the log tells it; forensics.txt and the log have all.
+_SHOWN_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What broke: the check, the error, where the machine was, and the file to open."""
+    """What broke: the check, the error, where the machine was, and the file to open.
+
+    `block` are the lines of uart.log that tell of the death, the first of them `block_line`.
+    """
 
     check: str
     message: str
@@ -33,6 +38,8 @@ class Failure:
     details: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     evidence: Path | None = None
+    block: tuple[str, ...] = ()
+    block_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,8 @@ def _failure_json(failure: Failure) -> dict[str, object]:
         "message": failure.message,
         "details": list(failure.details),
         "where": list(failure.where),
+        "block": list(failure.block),
+        "block_line": failure.block_line,
         "open": failure.evidence and str(failure.evidence),
         "remedy": failure.remedy,
     }
@@ -203,6 +212,11 @@ def last_screen(failure: Failure) -> list[str]:
     """Return the lines that say what broke, where, and which file to open."""
     lines = [f"{failure.check}: {failure.message}"]
     lines += [f"  | {line}" for line in failure.details]
+    if failure.block:
+        lines.append(f"  uart.log:{failure.block_line}:")
+        lines += [f"  | {line}" for line in failure.block[:_SHOWN_LINES]]
+        if len(failure.block) > _SHOWN_LINES:
+            lines.append(f"  | ... {len(failure.block) - _SHOWN_LINES} more lines")
     lines += [f"  where: {line}" for line in failure.where]
     if failure.evidence is not None:
         lines.append(f"  open: {failure.evidence}")

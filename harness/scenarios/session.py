@@ -16,6 +16,7 @@ from harness.config.schema import Config
 from harness.errors import (
     CallerError,
     InfraError,
+    MachineCrash,
     OutputLost,
     TeecallError,
     interrupted_code,
@@ -27,7 +28,7 @@ from harness.machine.rundir import RunDir
 from harness.scenarios.report import Failure, Report, failure_of, provenance
 from harness.scenarios.runner import Step, run_steps
 from harness.scenarios.smoke import Smoke
-from harness.signature.signature import signature_of
+from harness.signature.signature import Signature, signature_of
 from harness.ui import Ui
 from harness.verdict import Check, Verdict, worst
 
@@ -87,6 +88,7 @@ class _Witness:
         self.failures: list[Failure] = []
         self.error: CallerError | None = None
         self.exit_code = 0
+        self.signature: Signature | None = None
         self._session = session
         self._smoke = smoke
 
@@ -108,28 +110,54 @@ class _Witness:
         with contextlib.suppress(OutputLost):
             self.ended(Check("run", Verdict.INFRA, error.message, seconds))
 
+    def explained(self, error: TeecallError) -> TeecallError:
+        """Return the machine's death when it has one: it explains whatever else is wrong."""
+        machine = self._smoke.machine
+        if machine is None or error.verdict not in (Verdict.FAIL, Verdict.HANG, Verdict.TIMEOUT):
+            return error
+        death = machine.death()
+        if death is None:
+            return error
+        return MachineCrash(f"{death.kind}: {death.line}", details=(f"then: {error.message}",))
+
     def failed(self, name: str, error: TeecallError) -> None:
         """Keep the error; let a machine that died, hangs or is late tell why."""
         failure = failure_of(name, error)
         machine, artefacts = self._smoke.machine, self._smoke.artefacts
         died = error.verdict in (Verdict.CRASH, Verdict.HANG, Verdict.TIMEOUT)
         if died and machine is not None and artefacts is not None:
-            failure = _told(failure, machine, artefacts, str(error.verdict))
+            check = Check(name, error.verdict or Verdict.INFRA, error.message, 0.0)
+            failure, signature = _told(failure, machine, artefacts, check)
+            self.signature = self.signature or (None if self.failures else signature)
         elif machine is not None and not isinstance(error, InfraError):
             failure = replace(failure, evidence=machine.run.file(_EVIDENCE.get(name, "uart.log")))
         self.failures.append(failure)
 
 
-def _told(failure: Failure, machine: Machine, artefacts: Artefacts, verdict: str) -> Failure:
+def _told(
+    failure: Failure, machine: Machine, artefacts: Artefacts, check: Check
+) -> tuple[Failure, Signature | None]:
     """Add what the machine still tells; the failure stands also when it tells nothing."""
-    from harness.machine.forensics import collect
+    from harness.machine.forensics import Symbolizer, collect
+    from harness.signature.judge import judge_run
 
     try:
-        found = collect(machine, artefacts, f"{verdict}: {failure.message}")
+        found = collect(machine, artefacts, f"{check.verdict}: {failure.message}")
+        describe = Symbolizer(artefacts).describe
+        judged = judge_run([check], machine.uart_log(), found.counters, describe)
     except Exception as error:
         lost = f"no forensics: {own_error(error).message}"
-        return replace(failure, details=(*failure.details, lost))
-    return replace(failure, where=found.summary, evidence=found.report)
+        return replace(failure, details=(*failure.details, lost)), None
+    # Of the TSM's death its backtrace says the same and more.
+    where = found.summary if any(line.startswith("#") for line in found.summary) else ()
+    told = replace(
+        failure,
+        where=where or (*judged.where, *found.summary),
+        evidence=found.report,
+        block=judged.block,
+        block_line=judged.first_line,
+    )
+    return told, judged.signature
 
 
 def run_scenario(name: str, session: Session) -> Report:
@@ -187,13 +215,22 @@ def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -
         extra={
             **provenance(started, session.arguments),
             "seed": smoke.seed.hex(),
+            "images": _images(smoke.artefacts),
             "config": msgspec.to_builtins(session.config),
         },
         error=witness.error,
-        signature=signature_of(witness.checks),
+        signature=witness.signature or signature_of(witness.checks),
         started=started,
     )
     return replace(report, exit_code=witness.exit_code or _exit_code(report))
+
+
+def _images(artefacts: Artefacts | None) -> list[str]:
+    """Return the ELF files that name the addresses in the run's logs."""
+    if artefacts is None:
+        return []
+    files = (artefacts.opensbi_elf, artefacts.tsm_elf, artefacts.vmlinux)
+    return [str(file) for file in files if file is not None]
 
 
 def _exit_code(report: Report) -> int:

@@ -68,18 +68,21 @@ def signature_of(checks: Sequence[Check]) -> Signature | None:
     return None if check is None else of_check(check.verdict, check.name, check.detail)
 
 
-def of_check(verdict: Verdict, name: str, message: str, function: str = "") -> Signature:
+def of_check(
+    verdict: Verdict, name: str, message: str, function: str = "", component: str = ""
+) -> Signature:
     """Return the signature of a check that ended badly without a death in any log.
 
     Args:
         verdict: of the check.
         name: of the check.
         message: what it said.
-        function: where the machine was, if it hangs or is late and that is known.
+        function: where the machine was, if it hangs and that is known.
+        component: what hangs, if that is known.
     """
     if verdict is Verdict.INFRA:
         return Signature(verdict, "harness", f"check {name}", "", normalised(message))
-    component = _OF_CHECK.get(name, "tsm")
+    component = component or _OF_CHECK.get(name, "tsm")
     kinds = {Verdict.HANG: "hang", Verdict.TIMEOUT: "timeout"}
     kind = kinds.get(verdict, f"check {name}")
-    return Signature(verdict, component, kind, function, normalised(message))
+    return Signature(verdict, component, kind, function, "" if function else normalised(message))
