@@ -89,7 +89,7 @@ class CellResult:
 
     `error` is what the user has to correct; then `verdict` is None. `node` names the workstation.
     `spoilt` says for each earlier attempt what was wrong with the environment. `started` is in
-    seconds since the epoch.
+    seconds since the epoch. `seed` is what its secrets and nonces follow from, in hexadecimal.
     """
 
     cell: Cell
@@ -106,6 +106,7 @@ class CellResult:
     artefacts: Mapping[str, str] = field(default_factory=dict)
     signature: Signature | None = None
     started: float = 0.0
+    seed: str = ""
 
     @property
     def evidence_dir(self) -> Path:
@@ -202,6 +203,7 @@ def _of_report(cell: Cell, report: Report) -> CellResult:
         artefacts=dict(report.artefacts),
         signature=report.signature,
         started=report.started,
+        seed=str(report.extra.get("seed", "")),
     )
 
 

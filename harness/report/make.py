@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from harness.config.schema import Config
+from harness.report.commits import commits
 from harness.report.record import CheckRecord, FailureRecord, QuarantineRecord, RunRecord
 from harness.resources import root
 from harness.signature.signature import Signature, signature_of
@@ -134,7 +135,7 @@ def run_record(
         checks=tuple(_check(check) for check in result.checks),
         failures=tuple(_failure(found, result.evidence_dir) for found in result.failures),
         metrics=dict(result.metrics),
-        versions=dict(result.versions),
+        versions=dict(result.versions) | _commits(config),
         artefacts=dict(result.artefacts),
         # As JSON has it, lists instead of tuples: a record read back is equal.
         settings=msgspec.json.decode(msgspec.json.encode(config)),
@@ -159,6 +160,10 @@ def cell_record(result: CellResult, **more: Any) -> RunRecord:
         "command": cell.command,
     }
     return run_record(result, **(told | more))
+
+
+def _commits(config: Config) -> dict[str, str]:
+    return {f"{name} commit": commit for name, commit in commits(config).items()}
 
 
 def _relative(evidence: Path, folder: Path | None) -> str:
