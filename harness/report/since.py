@@ -36,8 +36,8 @@ def since_last_pass(run: RunRecord, history: History, folders: Mapping[str, Path
         past = history.last_pass_of(run.scenario, started)
         if past is None:
             return [f"since the last pass: {run.scenario} has not passed here before"]
-        heading = f"this configuration has not passed here; since the last pass of {past.scenario}"
-            f" ({_moment(past)}):"
+        of = f"{past.scenario} ({_moment(past)})"
+        heading = f"this configuration has not passed here; since the last pass of {of}:"
     found = list(differences(run, past, folders))
     if not found:
         return [f"{heading} nothing has changed in versions, configuration and artefacts"]
