@@ -97,8 +97,9 @@ def _run_once(name: str, options: Options, running: Running) -> int:
         for line in last_screen(failure):
             click.echo(line, err=True)
     assert report.verdict is not None
-    record = _record(name, config, report)
+    record = None
     if report.signature is not None:
+        record = _record(name, config, report)
         for line in _ending(record, config, report):
             click.echo(line, err=True)
     verdict = styled(str(report.verdict), fg=colour_of(report.verdict), bold=True)
@@ -106,6 +107,8 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     sys.stdout.flush()
     from harness.report.keep import keep_run
 
+    # Behind the last line, where nobody waits for it.
+    record = record or _record(name, config, report)
     if problem := keep_run(record, run.path):
         click.echo(f"note: the history does not have this run: {problem}", err=True)
     return report.exit_code

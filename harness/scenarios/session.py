@@ -148,11 +148,12 @@ def _told(
     except Exception as error:
         lost = f"no forensics: {own_error(error).message}"
         return replace(failure, details=(*failure.details, lost)), None
-    # Of the TSM's death its backtrace says the same and more.
-    where = found.summary if any(line.startswith("#") for line in found.summary) else ()
+    # Of the TSM's death its backtrace says the same and more; where the harts are after another
+    # death, when all is over, explains nothing.
+    of_tsm = any(line.startswith("#") for line in found.summary)
     told = replace(
         failure,
-        where=where or (*judged.where, *found.summary),
+        where=found.summary if of_tsm or not judged.where else judged.where,
         evidence=found.report,
         block=judged.block,
         block_line=judged.first_line,

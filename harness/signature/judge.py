@@ -27,7 +27,8 @@ _RA = re.compile(r"\bra=0x([0-9a-f]+)")
 _CAUSE = re.compile(r"\b[ms]cause=0x([0-9a-f]+)")
 # What the kernel prints of itself: `epc : function+0x10/0x40`, `[<ffff>] function+0x10/0x40`.
 _EPC = re.compile(r"\bepc : (?:\[<[0-9a-f]+>\] )?([\w.]+)\+0x")
-_CALL = re.compile(r"\[<[0-9a-f]+>\] ([\w.]+)\+0x")
+_CALL = re.compile(r"\[<([0-9a-f]+)>\] (([\w.]+)\+0x\S+(?: \[\w+\])?)")
+_SHOWN_CALLS = 4
 # Exception codes: RISC-V privileged specification, table of mcause values after reset.
 _CAUSES = {
     0: "instruction address misaligned",
@@ -164,6 +165,7 @@ def _sign(
     rule = death.rule
     places = [(address, describe(address)) for address in _addresses(block)]
     where = tuple(f"{address:#x}  {found}" for address, found in places if found)
+    where += tuple(_calls(block, describe))
     function = ""
     what = normalised(death.what)
     cause = next((_CAUSES.get(int(m[1], 16)) for m in _found(_CAUSE, block)), None)
@@ -171,13 +173,22 @@ def _sign(
     is_trap = cause is not None and (rule.kind != "panic" or "cause=" in death.line)
     if rule.kind in _BY_PLACE or is_trap:
         named = [match[1] for match in _found(_EPC, block)] or [
-            match[1] for match in _found(_CALL, block)
+            match[3] for match in _found(_CALL, block)
         ]
         function = meaningful([*(function_of(found) for _, found in places), *named])
     if is_trap and cause is not None:
         handler = f" ({what.removesuffix(' handler failed')})" if rule.kind == "trap" else ""
         what = cause + (handler if what and handler.strip(" ()") != cause else "")
     return Signature(Verdict.CRASH, rule.component, rule.kind, function, what), where
+
+
+def _calls(block: Sequence[str], describe: Describe) -> Iterator[str]:
+    """Give the innermost calls of a kernel's trace, without those that only report it."""
+    calls = [match for match in _found(_CALL, block) if meaningful([match[3]])]
+    for match in calls[:_SHOWN_CALLS]:
+        # The address of a module's function means nothing in the kernel's image.
+        found = describe(int(match[1], 16) - 1)
+        yield f"0x{match[1]}  {found or f'Linux: {match[2]}'}"
 
 
 def _addresses(block: Sequence[str]) -> list[int]:

@@ -12,9 +12,10 @@ _RULES = (
     # A kernel's time stamp, with its caller where the kernel names it.
     (re.compile(r"(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])?\s*"), ""),
     (re.compile(r"(?<![\w.])/(?:[\w.+@~-]+/)+([\w.+@~-]+)"), r"…/\1"),
-    (re.compile(r"\b0x[0-9a-fA-F]+\b"), "X"),
+    # One letter for all: digits alone may be a long number in one run, hexadecimal in the next.
+    (re.compile(r"\b0x[0-9a-fA-F]+\b"), "N"),
     # Addresses, nonces and digests without a prefix.
-    (re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b"), "X"),
+    (re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b"), "N"),
     (re.compile(r"\d+(?:\.\d+)?"), "N"),
     (re.compile(r"\s+"), " "),
 )
