@@ -266,3 +266,35 @@ def test_normalised() -> None:
     # A number with few digits, one with many and one in hexadecimal are the same.
     assert len({normalised(f"time {n}") for n in ("7", "142679663", "0x8f", "8f00123a")}) == 1
     assert normalised("at 0x8f00 after 1.5 s in /a/b/c.log") == "at N after N s in …/c.log"
+
+
+@pytest.mark.parametrize(
+    ("log", "key"),
+    [
+        ("tsm-panic", "CRASH tsm panic: injected at time N"),
+        (
+            "kernel-oops",
+            "CRASH linux oops in prepare: Unable to handle kernel NULL pointer dereference at"
+            " virtual address N",
+        ),
+        ("opensbi-trap", "CRASH opensbi trap: illegal instruction"),
+        ("kernel-panic", "CRASH linux panic: sysrq triggered crash"),
+    ],
+)
+def test_recorded_log(log: str, key: str) -> None:
+    """Whole, and line by line as a run sees it, a log says the same."""
+    data = (LOGS / f"{log}.uart.log").read_bytes()
+    judged = judge_log(data)
+    assert judged.signature is not None and judged.signature.key == key
+    lines = clean(data).decode(errors="replace").split("\n")
+    shown = [line.rstrip() for line in lines[judged.first_line - 1 : judged.last_line]]
+    assert tuple(shown) == judged.block
+    watch = DeathWatch()
+    for end in range(0, len(data) + 41, 41):
+        if watch.feed(data[watch.position : end]):
+            break
+    assert watch.death is not None
+    assert (watch.death.rule.component, watch.death.rule.kind) == (
+        judged.signature.component,
+        judged.signature.kind,
+    )
