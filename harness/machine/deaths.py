@@ -35,6 +35,11 @@ class Death:
     what: str = field(default="", compare=False)
     start: int = field(default=0, compare=False)
 
+    @property
+    def is_hang(self) -> bool:
+        """Whether the machine tells that it does not go on, and not that it died."""
+        return self.rule.kind in ("hang", "stall")
+
 
 def clean(data: bytes) -> bytes:
     """Return console output without carriage returns, escape sequences, NULs and bells."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from harness.config.schema import Config
-from harness.errors import InfraError, MachineCrash, TeecallError
+from harness.errors import InfraError, MachineCrash, MachineError, MachineHang, TeecallError
 from harness.machine.argv import (
     BootFiles,
     inherited_wiring,
@@ -74,6 +74,7 @@ class Machine:
 
         Raises:
             MachineCrash: firmware, TSM or kernel said so on the UART, or the machine went off.
+            MachineHang: firmware or kernel said that something does not go on.
             InfraError: QEMU was killed or is stopped from outside, or ended by itself with an
                 error.
         """
@@ -199,7 +200,7 @@ class Machine:
         new = self.uart.read(self._deaths.position)
         death = self._deaths.feed(new + (b"\n" if all_of_it else b""))
         if death is not None:
-            raise MachineCrash(f"{death.kind}: {death.line}")
+            raise death_error(death)
 
     def _ended(self, status: int | None) -> TeecallError:
         if status is None:
@@ -230,6 +231,12 @@ class Machine:
     def kill(self) -> None:
         """End QEMU at once."""
         self._qemu.kill()
+
+
+def death_error(death: Death) -> MachineError:
+    """Return the error for what a machine has told of its end: a hang, or else a crash."""
+    kind = MachineHang if death.is_hang else MachineCrash
+    return kind(f"{death.kind}: {death.line}")
 
 
 class _Wires:

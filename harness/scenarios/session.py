@@ -16,14 +16,13 @@ from harness.config.schema import Config
 from harness.errors import (
     CallerError,
     InfraError,
-    MachineCrash,
     OutputLost,
     TeecallError,
     interrupted_code,
     own_error,
 )
 from harness.machine.follow import following
-from harness.machine.machine import Machine
+from harness.machine.machine import Machine, death_error
 from harness.machine.rundir import RunDir
 from harness.scenarios.report import Failure, Report, failure_of, provenance
 from harness.scenarios.runner import Step, run_steps
@@ -118,7 +117,9 @@ class _Witness:
         death = machine.death()
         if death is None:
             return error
-        return MachineCrash(f"{death.kind}: {death.line}", details=(f"then: {error.message}",))
+        cause = death_error(death)
+        cause.details = (f"then: {error.message}",)
+        return cause
 
     def failed(self, name: str, error: TeecallError) -> None:
         """Keep the error; let a machine that died, hangs or is late tell why."""

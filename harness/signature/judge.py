@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.machine.deaths import Death, block_of, clean, unexpected_death
 from harness.machine.rules import WARNING
@@ -107,7 +107,7 @@ def judge_death(data: bytes, describe: Describe = _BLIND) -> Judgement | None:
     block = block_of(text, death)
     signature, where = _sign(death, block, describe)
     first = text.count(b"\n", 0, death.start) + 1
-    return Judgement(Verdict.CRASH, signature, tuple(block), first, where, _warnings(text))
+    return Judgement(signature.verdict, signature, tuple(block), first, where, _warnings(text))
 
 
 def judge_log(data: bytes, describe: Describe = _BLIND) -> Judgement:
@@ -147,11 +147,14 @@ def judge_run(
         return Judgement(max(judged, key=lambda v: v.severity, default=Verdict.PASS))
     # A death explains a check that fails, hangs or is late after it; not what never ran.
     died = None if bad.verdict is Verdict.INFRA else judge_death(data, describe)
-    if died is not None and died.signature is not None and bad.verdict is Verdict.CRASH:
-        return died
     function, component = "", ""
     if bad.verdict is Verdict.HANG:
         component, function = _busy(counters, describe)
+    # The kernel tells that it stalls; a hart that spins in the firmware is why.
+    if died is not None and died.verdict is bad.verdict:
+        if not function or died.signature is None or died.signature.component != "linux":
+            return died
+        return replace(died, signature=of_check(bad.verdict, bad.name, "", function, component))
     if bad.verdict is Verdict.CRASH and bad.detail.startswith("QEMU crashed"):
         kind = bad.detail.rpartition(" ")[2]
         return Judgement(bad.verdict, Signature(bad.verdict, "qemu", kind))
@@ -179,7 +182,8 @@ def _sign(
     if is_trap and cause is not None:
         handler = f" ({what.removesuffix(' handler failed')})" if rule.kind == "trap" else ""
         what = cause + (handler if what and handler.strip(" ()") != cause else "")
-    return Signature(Verdict.CRASH, rule.component, rule.kind, function, what), where
+    verdict = Verdict.HANG if death.is_hang else Verdict.CRASH
+    return Signature(verdict, rule.component, rule.kind, function, what), where
 
 
 def _calls(block: Sequence[str], describe: Describe) -> Iterator[str]:

@@ -60,13 +60,14 @@ def read(name: str) -> Recorded:
         return Recorded(name, sys.stdin.buffer.read())
     path = Path(name)
     path = path / _LOG if path.is_dir() else path
+    told = _told(path)
     try:
-        data = path.read_bytes()
+        # A run that ended before QEMU wrote its log has none.
+        data = b"" if told and not path.exists() else path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"cannot read {path}: {error.strerror}", "give a log, the folder of a run, or -"
         ) from error
-    told = _told(path)
     if not told:
         return Recorded(str(path), data)
     registers = path.with_name("registers.txt")

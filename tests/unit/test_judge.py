@@ -105,11 +105,13 @@ def test_rule(line: str, name: str, title: str | None) -> None:
     assert death is not None
     assert (death.kind, death.line) == (name, line.strip())
     judged = judge_log(log)
-    assert judged.verdict is Verdict.CRASH and judged.signature is not None
+    hangs = name == "kernel stall"
+    assert judged.verdict is (Verdict.HANG if hangs else Verdict.CRASH)
+    assert judged.signature is not None
     assert (judged.first_line, judged.block) == (2, (line,))
     if title is not None:
         assert judged.signature.title == title
-    assert judged.signature.key == f"CRASH {judged.signature.title}"
+    assert judged.signature.key == f"{judged.verdict} {judged.signature.title}"
 
 
 def test_every_rule_is_tested() -> None:
@@ -240,6 +242,12 @@ def test_hang_in_firmware_has_its_function() -> None:
     table = {1: "Linux: arch_cpu_idle+0x8", 2: "OpenSBI: tsmd_fast_teecall+0x40 (a.c:1)"}
     judged = judge_run(checks, b"", ((False, 1), (False, 2)), table.get)
     assert judged.signature == Signature(Verdict.HANG, "opensbi", "hang", "tsmd_fast_teecall")
+    # The same hang, found by the kernel before the harness has lost patience.
+    stall = b"[   21.0] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:\n"
+    found = judge_run(checks, stall, ((False, 1), (False, 2)), table.get)
+    assert found.signature == judged.signature and found.first_line == 1
+    found = judge_run(checks, stall, ((False, 1), (True, 2)), table.get)
+    assert found.signature is not None and found.signature.kind == "stall"
     # A guest's address means nothing in the host's images; the kernel waits anywhere.
     judged = judge_run(checks, b"", ((True, 2), (False, 1)), table.get)
     assert judged.signature is not None and judged.signature.function == ""
