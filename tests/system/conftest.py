@@ -53,12 +53,6 @@ def teecall(*arguments: str, limit_s: float = RUN_LIMIT_S) -> subprocess.Complet
     )
 
 
-@pytest.fixture(autouse=True, scope="session")
-def own_history(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the failures that tests bring about out of the user's history."""
-    os.environ["TEECALL_HISTORY"] = str(tmp_path_factory.mktemp("history") / "history.sqlite")
-
-
 Smoke = Callable[..., SmokeResult]
 Scenario = Callable[..., SmokeResult]
 
