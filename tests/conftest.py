@@ -3,9 +3,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_history(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the runs of tests, and what they break on purpose, out of the user's history."""
+    os.environ["TEECALL_HISTORY"] = str(tmp_path_factory.mktemp("history") / "history.sqlite")
 
 
 @pytest.fixture

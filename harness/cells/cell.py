@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from harness.errors import CallerError, TeecallError, own_error
 from harness.machine.rundir import new_run
 from harness.scenarios.report import Failure, Report, failure_of
 from harness.scenarios.session import Session, run_scenario
+from harness.signature.signature import Signature
 from harness.ui import QuietUi
 from harness.verdict import Check, Verdict
 
@@ -71,6 +73,11 @@ class Cell:
             return self.folder
         return self.folder.with_name(f"{self.folder.name}-again-{self.attempt - 1}")
 
+    @property
+    def command(self) -> str:
+        """The `teecall` that asked for it, as one types it."""
+        return shlex.join(["teecall", *self.arguments]) if self.arguments else ""
+
     def again(self) -> Cell:
         """Return the next attempt."""
         return replace(self, attempt=self.attempt + 1)
@@ -81,7 +88,8 @@ class CellResult:
     """What came of a cell.
 
     `error` is what the user has to correct; then `verdict` is None. `node` names the workstation.
-    `spoilt` says for each earlier attempt what was wrong with the environment.
+    `spoilt` says for each earlier attempt what was wrong with the environment. `started` is in
+    seconds since the epoch. `seed` is what its secrets and nonces follow from, in hexadecimal.
     """
 
     cell: Cell
@@ -95,6 +103,10 @@ class CellResult:
     error: CallerError | None = None
     node: str = ""
     spoilt: tuple[str, ...] = ()
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+    signature: Signature | None = None
+    started: float = 0.0
+    seed: str = ""
 
     @property
     def evidence_dir(self) -> Path:
@@ -141,8 +153,15 @@ def run_cell(cell: Cell) -> CellResult:
         )
         return _of_report(cell, run_scenario(cell.scenario, session))
     except CallerError as error:
-        seconds = time.monotonic() - started
-        return CellResult(cell, None, error.exit_code, seconds, error=error, node=platform.node())
+        return CellResult(
+            cell,
+            None,
+            error.exit_code,
+            time.monotonic() - started,
+            error=error,
+            node=platform.node(),
+            started=time.time() - (time.monotonic() - started),
+        )
     except Exception as error:
         return spoilt(cell, own_error(error), time.monotonic() - started)
 
@@ -165,6 +184,7 @@ def spoilt(cell: Cell, error: TeecallError, seconds: float) -> CellResult:
         checks=(check,),
         failures=(failure,),
         node=platform.node(),
+        started=time.time() - seconds,
     )
 
 
@@ -180,6 +200,10 @@ def _of_report(cell: Cell, report: Report) -> CellResult:
         dict(report.versions),
         report.error,
         platform.node(),
+        artefacts=dict(report.artefacts),
+        signature=report.signature,
+        started=report.started,
+        seed=str(report.extra.get("seed", "")),
     )
 
 

@@ -7,11 +7,14 @@ import itertools
 import re
 import shutil
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from harness.cells.backend import Backend
 from harness.cells.cell import Cell, CellResult
@@ -21,6 +24,8 @@ from harness.cells.tally import Tally, is_bad, tally_of
 from harness.config.schema import Config
 from harness.errors import CallerError, interrupted_code
 from harness.machine.rundir import EVIDENCE, RunDir, point_latest
+from harness.report.keep import add_to_history, write_events
+from harness.report.make import cell_record
 from harness.verdict import Verdict
 
 # Evidence of this many passes stays, the last ones; 1.1 MB each for a smoke.
@@ -41,6 +46,7 @@ class Plan:
         until_fail: begin no further run after one that failed.
         offline: never touch the network.
         folder: takes a folder for each run.
+        seed: of each run; None for one of chance.
     """
 
     scenario: str
@@ -49,6 +55,7 @@ class Plan:
     until_fail: bool
     offline: bool
     folder: RunDir
+    seed: bytes | None = None
 
     def cells(self) -> Iterator[Cell]:
         """Give the runs, numbered from 1."""
@@ -60,6 +67,7 @@ class Plan:
                 self.config,
                 str(number),
                 folder,
+                seed=self.seed,
                 offline=self.offline,
                 arguments=tuple(sys.argv[1:]),
             )
@@ -70,7 +78,8 @@ class Series:
     """A series that goes on or has ended.
 
     `interrupted` is the exit code of the signal that ended it, else 0; `why` says why it ended
-    before all runs were made; `error` is what the user has to correct first.
+    before all runs were made; `error` is what the user has to correct first; `not_kept` says
+    what kept the history from taking the runs.
     """
 
     plan: Plan
@@ -78,6 +87,7 @@ class Series:
     interrupted: int = 0
     why: str = ""
     error: CallerError | None = None
+    not_kept: str | None = None
     _passes: deque[Path] = field(default_factory=deque)
 
     @property
@@ -117,11 +127,25 @@ class Series:
             ended: is called with each result as it comes.
         """
         _remove_earlier(self.plan.folder.path)
+        started = time.monotonic()
         try:
             with where as backend:
                 self._run(backend, ended)
         finally:
             self.plan.folder.write_json("run.json", self.as_json())
+            self._keep(time.monotonic() - started)
+
+    def _keep(self, seconds: float) -> None:
+        """Write the runs' records; what hinders the history is no reason to fail."""
+        folder = self.plan.folder.path
+        runs = [cell_record(result, folder=folder) for result in self.results]
+        write_events(folder, runs, self.exit_code, seconds)
+        # The evidence of all but the last passes is gone by then; the history says where it was.
+        in_history = [
+            msgspec.structs.replace(run, evidence=str(folder / (run.evidence or "")))
+            for run in runs
+        ]
+        self.not_kept = add_to_history(folder.name, in_history, "teecall")
 
     def _run(self, backend: Backend, ended: Callable[[CellResult], None]) -> None:
         scheduler = Scheduler(backend.executor, backend.room, backend.run)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.cells.cell import CellResult
-from harness.cells.signature import signature_of
+from harness.signature.signature import signature_of
 from harness.verdict import Verdict, worst
 
 _JUDGED_BAD = (Verdict.FAIL, Verdict.TIMEOUT, Verdict.HANG, Verdict.CRASH)
@@ -78,7 +78,9 @@ class Tally:
         found: dict[str, list[CellResult]] = {}
         for result in self.results:
             if result.verdict not in (Verdict.PASS, Verdict.SKIP, None):
-                found.setdefault(signature_of(result), []).append(result)
+                signature = result.signature or signature_of(result.checks)
+                key = signature.key if signature is not None else str(result.verdict)
+                found.setdefault(key, []).append(result)
         kinds = [Kind(name, tuple(results)) for name, results in found.items()]
         return sorted(kinds, key=lambda kind: -len(kind.results))
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import functools
+import platform
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +19,10 @@ from harness.config.schema import Config
 from harness.errors import UsageError
 from harness.ui import QuietUi, styled
 from harness.verdict import Check, Verdict
+
+if TYPE_CHECKING:
+    from harness.report.record import RunRecord
+    from harness.scenarios.report import Report
 
 _COLOURS = {Verdict.PASS: "green", Verdict.SKIP: "yellow"}
 
@@ -32,6 +38,7 @@ class Running:
     until_fail: bool = False
     jobs: int | None = None
     scheduler: str | None = None
+    seed: bytes | None = None
 
     @property
     def is_series(self) -> bool:
@@ -51,19 +58,20 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
         raise UsageError(
             "--jobs says how many runs go on at once, and there is one", "add --repeat N"
         )
-    return _run_once(name, options, running.json_file, running.run_dir)
+    return _run_once(name, options, running)
 
 
-def _run_once(name: str, options: Options, json_file: Path | None, run_dir: Path | None) -> int:
+def _run_once(name: str, options: Options, running: Running) -> int:
     """Run a scenario once and print a line for each check."""
     from harness.machine.rundir import new_run
     from harness.scenarios.report import check_json_place, last_screen, write_json
     from harness.scenarios.session import Session, run_scenario
 
     config = options.load().value
+    json_file = running.json_file
     if json_file is not None:
         check_json_place(json_file)
-    run = new_run(run_dir)
+    run = new_run(running.run_dir)
     with options.ui() as ui:
 
         def show(check: Check) -> None:
@@ -78,6 +86,7 @@ def _run_once(name: str, options: Options, json_file: Path | None, run_dir: Path
             options.offline,
             ended=_nothing if options.quiet else show,
             line=_show_line if options.verbose else None,
+            seed=running.seed,
         )
         report = run_scenario(name, session)
     if json_file is not None:
@@ -88,9 +97,37 @@ def _run_once(name: str, options: Options, json_file: Path | None, run_dir: Path
         for line in last_screen(failure):
             click.echo(line, err=True)
     assert report.verdict is not None
+    record = None
+    if report.signature is not None:
+        record = _record(name, config, report)
+        for line in _ending(record, config, report):
+            click.echo(line, err=True)
     verdict = styled(str(report.verdict), fg=colour_of(report.verdict), bold=True)
     click.echo(f"{verdict} in {report.duration_s:.2f} s, evidence in {report.evidence_dir}")
+    sys.stdout.flush()
+    from harness.report.keep import keep_run
+
+    # Behind the last line, where nobody waits for it.
+    record = record or _record(name, config, report)
+    if problem := keep_run(record, run.path):
+        click.echo(f"note: the history does not have this run: {problem}", err=True)
     return report.exit_code
+
+
+def _record(name: str, config: Config, report: Report) -> RunRecord:
+    from harness.report.make import run_record
+
+    command = str(report.extra.get("command", ""))
+    return run_record(report, scenario=name, config=config, command=command, node=platform.node())
+
+
+def _ending(record: RunRecord, config: Config, report: Report) -> list[str]:
+    """Return what failed in a word, what has changed, how to repeat it and how to debug it."""
+    from harness.report.commits import git_folders
+    from harness.report.keep import ending
+
+    lines = ending(record, git_folders(config), str(report.extra.get("seed", "")))
+    return [f"signature: {record.signature}", *lines]
 
 
 def show_command(options: Options) -> int:
@@ -104,6 +141,19 @@ def show_command(options: Options) -> int:
     # There is no run, so the command's own files go to where it is started.
     click.echo(printable(qemu_argv(config, files, terminal_wiring(Path()))))
     return 0
+
+
+def _seed(context: click.Context, option: click.Parameter, text: str | None) -> bytes | None:
+    """Return the bytes of --seed."""
+    if text is None:
+        return None
+    try:
+        seed = bytes.fromhex(text)
+    except ValueError:
+        seed = b""
+    if not seed:
+        raise UsageError(f"--seed {text}: not hexadecimal", "take the seed of a run.json")
+    return seed
 
 
 _DECORATORS = (
@@ -129,6 +179,13 @@ _DECORATORS = (
         "--scheduler",
         metavar="ADDRESS",
         help="Run on a Dask cluster: tcp://HOST:PORT of its scheduler.",
+    ),
+    click.option(
+        "--seed",
+        type=str,
+        callback=_seed,
+        metavar="HEX",
+        help="Secrets and nonces of an earlier run: the seed in its run.json.",
     ),
     click.option(
         "--json",

@@ -15,6 +15,7 @@ from harness.cells.tally import Kind, wilson
 from harness.cli._options import Options
 from harness.cli._running import Running, colour_of, show_check
 from harness.machine.rundir import new_run
+from harness.report.keep import repeat_command
 from harness.scenarios.report import check_json_place, last_screen, write_json_value
 from harness.ui import styled
 from harness.verdict import Verdict
@@ -33,7 +34,9 @@ def run_series(name: str, options: Options, running: Running) -> int:
         # What does not build is told once, with its progress, and not as failures of all runs.
         with options.ui() as ui:
             build_all(config, ui, offline=options.offline)
-    plan = Plan(name, config, running.repeat, running.until_fail, options.offline, run)
+    plan = Plan(
+        name, config, running.repeat, running.until_fail, options.offline, run, running.seed
+    )
     series = Series(plan)
 
     def ended(result: CellResult) -> None:
@@ -45,6 +48,8 @@ def run_series(name: str, options: Options, running: Running) -> int:
         write_json_value(running.json_file, series.as_json())
     for line in summary_lines(series):
         click.echo(line)
+    if series.not_kept:
+        click.echo(f"note: the history does not have these runs: {series.not_kept}", err=True)
     if series.error is not None:
         raise series.error
     return series.exit_code
@@ -110,6 +115,8 @@ def _kind_lines(kind: Kind) -> list[str]:
     lines = ["", f"{number} x {kind.signature}", f"  runs: {named}{more}"]
     for failure in first.failures[:1]:
         lines += [f"  {line}" for line in last_screen(failure)]
+    if first.cell.arguments:
+        lines.append(f"  repeat: {repeat_command(first.cell.arguments, first.seed)}")
     return [*lines, f"  evidence: {first.evidence_dir}"]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.abi import Event as Kind
 from harness.build.artefacts import Artefacts
-from harness.errors import TeecallError
+from harness.errors import ConfigError, TeecallError
 from harness.machine.deaths import clean
 from harness.machine.layout import KERNEL_BASE
 from harness.machine.machine import Machine
@@ -45,27 +45,32 @@ class HartState:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found: lines for the last screen, and the files that have it all."""
+    """What was found: lines for the last screen, and the files that have it all.
+
+    `counters` has for each hart whether it was in a guest, and its pc.
+    """
 
     summary: tuple[str, ...]
     report: Path
     files: tuple[Path, ...]
+    counters: tuple[tuple[bool, int], ...] = ()
 
 
 class Symbolizer:
     """Names addresses of whatever image they lie in."""
 
     def __init__(self, artefacts: Artefacts) -> None:
-        self._images = [
-            ("OpenSBI", ElfSymbols(artefacts.opensbi_elf, runs_at=RAM_BASE)),
-            ("TSM", ElfSymbols(artefacts.tsm_elf)),
-        ]
+        self._images = list(images_of(artefacts.opensbi_elf, "OpenSBI"))
+        self._images += images_of(artefacts.tsm_elf, "TSM")
         if artefacts.vmlinux is not None:
-            self._images += [
-                ("Linux", ElfSymbols(artefacts.vmlinux)),
-                # Before it turns the MMU on, the kernel runs at its physical address.
-                ("Linux", ElfSymbols(artefacts.vmlinux, runs_at=KERNEL_BASE)),
-            ]
+            self._images += images_of(artefacts.vmlinux, "Linux")
+
+    @classmethod
+    def of_files(cls, files: Sequence[Path]) -> Symbolizer:
+        """Return the symbolizer of ELF files, which are told apart by their symbols."""
+        names = cls.__new__(cls)
+        names._images = [image for file in files for image in images_of(file, _kind(file))]
+        return names
 
     def describe(self, address: int) -> str | None:
         """Return `image: function+offset (file:line)`, or None for an address of no image."""
@@ -83,6 +88,41 @@ class Symbolizer:
         found = (self.describe(int(text, 16)) for text in _ADDRESS.findall(line))
         notes = "; ".join(note for note in found if note)
         return f"{line}    <- {notes}" if notes else line
+
+
+def images_of(file: Path, name: str) -> list[tuple[str, ElfSymbols]]:
+    """Return an ELF file at each place where it runs.
+
+    Args:
+        file: the ELF file.
+        name: OpenSBI, TSM or Linux.
+    """
+    if name == "OpenSBI":
+        return [(name, ElfSymbols(file, runs_at=RAM_BASE))]
+    if name == "Linux":
+        # Before it turns the MMU on, the kernel runs at its physical address.
+        return [(name, ElfSymbols(file)), (name, ElfSymbols(file, runs_at=KERNEL_BASE))]
+    return [(name, ElfSymbols(file))]
+
+
+def _kind(file: Path) -> str:
+    """Tell by its symbols what an ELF file is."""
+    symbols = ElfSymbols(file)
+    for function, name in (("sbi_init", "OpenSBI"), ("start_kernel", "Linux")):
+        try:
+            symbols.function(function)
+        except ConfigError as error:
+            if f"no function {function}" not in error.message:
+                raise
+        else:
+            return name
+    return "TSM"
+
+
+def counters_of(registers: str) -> tuple[tuple[bool, int], ...]:
+    """Return for each hart in QEMU's `info registers -a` whether it is in a guest, and its pc."""
+    harts = parse_registers(registers)
+    return tuple((hart.virtual, hart.registers["pc"]) for hart in harts if "pc" in hart.registers)
 
 
 def parse_registers(text: str) -> list[HartState]:
@@ -128,7 +168,8 @@ def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
     files = _save(machine.run, registers, trace)
     report = machine.run.write("forensics.txt", _text(reason, sections))
     counters = [line for line in harts if " pc " in line]
-    return Findings((*faults[-1:], *backtrace[:_SHOWN_FRAMES], *counters), report, files)
+    where = (*faults[-1:], *backtrace[:_SHOWN_FRAMES], *counters)
+    return Findings(where, report, files, counters_of(registers))
 
 
 def tsm_backtrace(machine: Machine, artefacts: Artefacts, names: Symbolizer) -> list[str]:

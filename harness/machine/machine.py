@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from harness.config.schema import Config
-from harness.errors import InfraError, MachineCrash, TeecallError
+from harness.errors import InfraError, MachineCrash, MachineError, MachineHang, TeecallError
 from harness.machine.argv import (
     BootFiles,
     inherited_wiring,
@@ -22,7 +22,7 @@ from harness.machine.argv import (
     terminal_wiring,
 )
 from harness.machine.deadline import Deadline
-from harness.machine.deaths import DeathWatch
+from harness.machine.deaths import COMPONENTS, Death, DeathWatch, expectation
 from harness.machine.monitor import Monitor
 from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
@@ -33,6 +33,8 @@ from harness.machine.timeline import write_readable
 _MIB = 1 << 20
 # After the consoles are closed QEMU is all but gone; its status follows at once.
 _LAST_BREATH_S = 2.0
+# What a program brings on itself; other signals somebody else has sent.
+_OWN_FAULTS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"})
 # A dying kernel or firmware needs a moment to print why.
 _LAST_WORDS_S = 0.3
 
@@ -74,6 +76,7 @@ class Machine:
 
         Raises:
             MachineCrash: firmware, TSM or kernel said so on the UART, or the machine went off.
+            MachineHang: firmware or kernel said that something does not go on.
             InfraError: QEMU was killed or is stopped from outside, or ended by itself with an
                 error.
         """
@@ -83,12 +86,48 @@ class Machine:
             self._check_uart(all_of_it=True)
             raise self._ended(status)
 
-    def forgive(self) -> None:
-        """Take the death that was found as known: `check` raises only for what comes after it.
+    @contextlib.contextmanager
+    def allow(self, *components: str) -> Iterator[list[Death]]:
+        """Let components die inside the `with` block: `check` does not raise for it.
 
-        For scenarios in which a part dies on purpose and the rest has to live on.
+        For scenarios in which a part dies on purpose and the rest has to live on. The log says
+        where this was so, for whoever reads it later.
+
+        Args:
+            components: opensbi, tsm, linux, tvm or qemu.
+
+        Returns:
+            The list that takes the deaths that `check` and the end of the block find.
         """
-        self._deaths.forgive()
+        unknown = set(components) - COMPONENTS
+        if unknown or not components:
+            raise ValueError(f"allow() takes components of {sorted(COMPONENTS)}, not {components}")
+        watch, before = self._deaths, self._deaths.allowed
+        # What was said before the block is judged as it was then.
+        self._check_uart()
+        found = len(watch.expected)
+        deaths: list[Death] = []
+        watch.allowed = before | frozenset(components)
+        self.uart.note(expectation(watch.allowed))
+        try:
+            yield deaths
+            self._check_uart()
+        finally:
+            watch.allowed = before
+            self.uart.note(expectation(before))
+            deaths[:] = watch.expected[found:]
+
+    def death(self) -> Death | None:
+        """Return the unexpected death that the machine has told of so far, if any."""
+        new = self.uart.read(self._deaths.position)
+        return self._deaths.feed(new)
+
+    def uart_log(self) -> bytes:
+        """Return what uart.log is: all that was said, with the lines of the harness's own."""
+        said = self.uart.all()
+        if said is None:
+            return self.run.file("uart.log").read_bytes()
+        return with_notes(said, 0, self.uart.notes)
 
     def check_awake(self) -> None:
         """Raise InfraError when QEMU is stopped: then a silence says nothing about the machine."""
@@ -163,7 +202,7 @@ class Machine:
         new = self.uart.read(self._deaths.position)
         death = self._deaths.feed(new + (b"\n" if all_of_it else b""))
         if death is not None:
-            raise MachineCrash(f"{death.kind}: {death.line}")
+            raise death_error(death)
 
     def _ended(self, status: int | None) -> TeecallError:
         if status is None:
@@ -171,6 +210,8 @@ class Machine:
         messages = self.stderr_tail()
         if status < 0:
             name = signal.Signals(-status).name
+            if name in _OWN_FAULTS:
+                return MachineCrash(f"QEMU crashed: {name}", details=messages)
             return InfraError(f"QEMU was killed by {name}", "run again", details=messages)
         if status > 0:
             return InfraError(
@@ -192,6 +233,12 @@ class Machine:
     def kill(self) -> None:
         """End QEMU at once."""
         self._qemu.kill()
+
+
+def death_error(death: Death) -> MachineError:
+    """Return the error for what a machine has told of its end: a hang, or else a crash."""
+    kind = MachineHang if death.is_hang else MachineCrash
+    return kind(f"{death.kind}: {death.line}")
 
 
 class _Wires:

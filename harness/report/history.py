@@ -9,6 +9,7 @@ reads. What a later question may need of a run is in columns; the rest stays in 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -185,6 +186,15 @@ class History:
         )
         return found[0] if found else None
 
+    def last_pass_of(self, scenario: str, before: float) -> Past | None:
+        """Return the newest run of a scenario, of any cell, that passed before a time, or None."""
+        found = self._past(
+            "scenario = ? AND started < ? AND verdict = 'PASS' ORDER BY started DESC LIMIT 1",
+            scenario,
+            before,
+        )
+        return found[0] if found else None
+
     def first_seen(self, signature: str) -> Past | None:
         """Return the oldest run that failed in this way, or None."""
         found = self._past("signature = ? ORDER BY started, number LIMIT 1", signature)
@@ -236,7 +246,9 @@ def _past(row: Sequence[Any]) -> Past:
 
 
 def default_path() -> Path:
-    """Return the history of this user."""
+    """Return the history of this user, or the file that TEECALL_HISTORY names."""
+    if named := os.environ.get("TEECALL_HISTORY"):
+        return Path(named)
     return cache_dir() / _FILE
 
 

@@ -65,6 +65,7 @@ def build(smoke: Smoke) -> str:
         tsm_elf=place / TSM_ELF,
     )
     smoke.versions.update(outcome.artefacts.versions)
+    smoke.keys = {name: place.name for name, place in outcome.places.items()}
     return f"built {', '.join(outcome.built)}" if outcome.built else "everything is up to date"
 
 

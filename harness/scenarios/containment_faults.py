@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness import abi
-from harness.errors import MachineCrash, MachineError
+from harness.errors import MachineError
 from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.host.results import CallResult, parse_answer
@@ -101,14 +101,16 @@ def _die(smoke: Smoke, machine: Machine, fault: Fault) -> str:
     cpus = range(smoke.config.machine.harts)
     if fault.before:
         all_calls(host, [f"{fault.before} --cpu {cpu}" for cpu in cpus])
-    _bring_about(host, fault)
-    crash = _crash(machine, fault)
-    machine.forgive()
+    with machine.allow("tsm") as deaths:
+        _bring_about(host, fault)
+        _await_death(machine, fault)
+    if not deaths:
+        raise CheckFailed("the harness takes a machine with a dead TSM for a healthy one")
     # When the calls have returned, every hart has said where in the dead TSM it was.
     try:
         caller = _answers_of_the_dead(host, len(cpus))
     except MachineCrash:
-        # A second death after the one that was forgiven: the events say of which hart.
+        # A second death after the one that was allowed: the events say of which hart.
         _check_events(smoke, machine, fault)
         raise
     _check_events(smoke, machine, fault)
@@ -116,7 +118,8 @@ def _die(smoke: Smoke, machine: Machine, fault: Fault) -> str:
     _check_time(smoke, fault, caller)
     _host_lives(host, smoke, cpus)
     host.power_off(smoke.config.timeouts.poweroff_s)
-    return f"{crash.message}; {' < '.join(trace[:4])}; the host goes on, on {len(cpus)} harts"
+    way = " < ".join(trace[:4])
+    return f"{deaths[0].kind}: {deaths[0].line}; {way}; the host goes on, on {len(cpus)} harts"
 
 
 def _bring_about(host: Host, fault: Fault) -> None:
@@ -135,8 +138,8 @@ def _bring_about(host: Host, fault: Fault) -> None:
     )
 
 
-def _crash(machine: Machine, fault: Fault) -> MachineCrash:
-    """Wait for the firmware's report, and return what the harness makes of it."""
+def _await_death(machine: Machine, fault: Fault) -> None:
+    """Wait for the firmware's report of the death."""
     deadline = scaled("the death of the TSM", machine.config.timeouts.stall_s)
     while not _last_line(machine, _DEAD):
         with machine.uart.news:
@@ -145,11 +148,6 @@ def _crash(machine: Machine, fault: Fault) -> MachineCrash:
     line = _last_line(machine, _DEAD)
     if not line.endswith(fault.says):
         raise CheckFailed(f"the firmware says `{line}` instead of {fault.says}", "see uart.log")
-    try:
-        machine.check()
-    except MachineCrash as crash:
-        return crash
-    raise CheckFailed("the harness takes a machine with a dead TSM for a healthy one")
 
 
 def _last_line(machine: Machine, start: bytes) -> str:

@@ -17,14 +17,20 @@ from harness import __version__
 from harness.errors import CallerError, StoreError, TeecallError, UsageError
 from harness.files import write_atomic
 from harness.resources import root
+from harness.signature.signature import Signature
 from harness.verdict import Check, Verdict, worst
 
 _GIT_S = 5
+# Of a death as the log tells it; forensics.txt and the log have all.
+_SHOWN_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What broke: the check, the error, where the machine was, and the file to open."""
+    """What broke: the check, the error, where the machine was, and the file to open.
+
+    `block` are the lines of uart.log that tell of the death, the first of them `block_line`.
+    """
 
     check: str
     message: str
@@ -32,11 +38,16 @@ class Failure:
     details: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     evidence: Path | None = None
+    block: tuple[str, ...] = ()
+    block_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of a run.
+
+    `artefacts` has the store's key of each built component, `started` is in seconds since the
+    epoch, `signature` is None when nothing failed.
 
     With an `error` of the caller's the run has no verdict, and `exit_code` is 2.
     """
@@ -46,10 +57,13 @@ class Report:
     evidence_dir: Path
     metrics: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    artefacts: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
     exit_code: int = 0
     error: CallerError | None = None
+    signature: Signature | None = None
+    started: float = 0.0
 
     @property
     def verdict(self) -> Verdict | None:
@@ -79,7 +93,10 @@ class Report:
         return {
             **self.as_json(),
             "exit_code": self.exit_code,
+            "signature": self.signature and self.signature.key,
+            "title": self.signature and self.signature.title,
             "failures": [_failure_json(failure) for failure in self.failures],
+            "artefacts": dict(self.artefacts),
             **self.extra,
             "workstation": {"cpus": os.cpu_count(), "load": os.getloadavg()[0]},
         }
@@ -91,6 +108,8 @@ def _failure_json(failure: Failure) -> dict[str, object]:
         "message": failure.message,
         "details": list(failure.details),
         "where": list(failure.where),
+        "block": list(failure.block),
+        "block_line": failure.block_line,
         "open": failure.evidence and str(failure.evidence),
         "remedy": failure.remedy,
     }
@@ -193,6 +212,11 @@ def last_screen(failure: Failure) -> list[str]:
     """Return the lines that say what broke, where, and which file to open."""
     lines = [f"{failure.check}: {failure.message}"]
     lines += [f"  | {line}" for line in failure.details]
+    if failure.block:
+        lines.append(f"  uart.log:{failure.block_line}:")
+        lines += [f"  | {line}" for line in failure.block[:_SHOWN_LINES]]
+        if len(failure.block) > _SHOWN_LINES:
+            lines.append(f"  | ... {len(failure.block) - _SHOWN_LINES} more lines")
     lines += [f"  where: {line}" for line in failure.where]
     if failure.evidence is not None:
         lines.append(f"  open: {failure.evidence}")

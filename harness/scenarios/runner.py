@@ -50,6 +50,9 @@ class Witness(Protocol):
     def ended(self, check: Check) -> None:
         """A check has ended."""
 
+    def explained(self, error: TeecallError) -> TeecallError:
+        """Return what truly went wrong: a death of the machine explains a check that fails."""
+
     def failed(self, name: str, error: TeecallError) -> None:
         """A check is about to end badly; the machine, if there is one, still exists."""
 
@@ -86,7 +89,7 @@ def _run_one(step: Step[_S], state: _S, witness: Witness) -> tuple[Verdict, str,
     except CallerError:
         raise
     except Exception as error:
-        failure = own_error(error)
+        failure = witness.explained(own_error(error))
     witness.failed(step.name, failure)
     over = isinstance(failure, (MachineCrash, MachineHang, DeadlineExceeded, InfraError))
     gone = f"{step.name} ended the run" if over else ""

@@ -22,11 +22,12 @@ from harness.errors import (
     own_error,
 )
 from harness.machine.follow import following
-from harness.machine.machine import Machine
+from harness.machine.machine import Machine, death_error
 from harness.machine.rundir import RunDir
 from harness.scenarios.report import Failure, Report, failure_of, provenance
 from harness.scenarios.runner import Step, run_steps
 from harness.scenarios.smoke import Smoke
+from harness.signature.signature import Signature, signature_of
 from harness.ui import Ui
 from harness.verdict import Check, Verdict, worst
 
@@ -86,6 +87,7 @@ class _Witness:
         self.failures: list[Failure] = []
         self.error: CallerError | None = None
         self.exit_code = 0
+        self.signature: Signature | None = None
         self._session = session
         self._smoke = smoke
 
@@ -107,28 +109,57 @@ class _Witness:
         with contextlib.suppress(OutputLost):
             self.ended(Check("run", Verdict.INFRA, error.message, seconds))
 
+    def explained(self, error: TeecallError) -> TeecallError:
+        """Return the machine's death when it has one: it explains whatever else is wrong."""
+        machine = self._smoke.machine
+        if machine is None or error.verdict not in (Verdict.FAIL, Verdict.HANG, Verdict.TIMEOUT):
+            return error
+        death = machine.death()
+        if death is None:
+            return error
+        cause = death_error(death)
+        cause.details = (f"then: {error.message}",)
+        return cause
+
     def failed(self, name: str, error: TeecallError) -> None:
         """Keep the error; let a machine that died, hangs or is late tell why."""
         failure = failure_of(name, error)
         machine, artefacts = self._smoke.machine, self._smoke.artefacts
         died = error.verdict in (Verdict.CRASH, Verdict.HANG, Verdict.TIMEOUT)
         if died and machine is not None and artefacts is not None:
-            failure = _told(failure, machine, artefacts, str(error.verdict))
+            check = Check(name, error.verdict or Verdict.INFRA, error.message, 0.0)
+            failure, signature = _told(failure, machine, artefacts, check)
+            self.signature = self.signature or (None if self.failures else signature)
         elif machine is not None and not isinstance(error, InfraError):
             failure = replace(failure, evidence=machine.run.file(_EVIDENCE.get(name, "uart.log")))
         self.failures.append(failure)
 
 
-def _told(failure: Failure, machine: Machine, artefacts: Artefacts, verdict: str) -> Failure:
+def _told(
+    failure: Failure, machine: Machine, artefacts: Artefacts, check: Check
+) -> tuple[Failure, Signature | None]:
     """Add what the machine still tells; the failure stands also when it tells nothing."""
-    from harness.machine.forensics import collect
+    from harness.machine.forensics import Symbolizer, collect
+    from harness.signature.judge import judge_run
 
     try:
-        found = collect(machine, artefacts, f"{verdict}: {failure.message}")
+        found = collect(machine, artefacts, f"{check.verdict}: {failure.message}")
+        describe = Symbolizer(artefacts).describe
+        judged = judge_run([check], machine.uart_log(), found.counters, describe)
     except Exception as error:
         lost = f"no forensics: {own_error(error).message}"
-        return replace(failure, details=(*failure.details, lost))
-    return replace(failure, where=found.summary, evidence=found.report)
+        return replace(failure, details=(*failure.details, lost)), None
+    # Of the TSM's death its backtrace says the same and more; where the harts are after another
+    # death, when all is over, explains nothing.
+    of_tsm = any(line.startswith("#") for line in found.summary)
+    told = replace(
+        failure,
+        where=found.summary if of_tsm or not judged.where else judged.where,
+        evidence=found.report,
+        block=judged.block,
+        block_line=judged.first_line,
+    )
+    return told, judged.signature
 
 
 def run_scenario(name: str, session: Session) -> Report:
@@ -174,21 +205,34 @@ def _save_trace(smoke: Smoke) -> None:
 
 
 def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -> Report:
+    started = time.time() - seconds
     report = Report(
         checks=tuple(witness.checks),
         duration_s=seconds,
         evidence_dir=session.run.path,
         metrics={name: round(value, 4) for name, value in smoke.metrics.items()},
         versions=smoke.versions,
+        artefacts=dict(smoke.keys),
         failures=tuple(witness.failures),
         extra={
-            **provenance(time.time() - seconds, session.arguments),
+            **provenance(started, session.arguments),
             "seed": smoke.seed.hex(),
+            "images": _images(smoke.artefacts),
             "config": msgspec.to_builtins(session.config),
         },
         error=witness.error,
+        signature=witness.signature or signature_of(witness.checks),
+        started=started,
     )
     return replace(report, exit_code=witness.exit_code or _exit_code(report))
+
+
+def _images(artefacts: Artefacts | None) -> list[str]:
+    """Return the ELF files that name the addresses in the run's logs."""
+    if artefacts is None:
+        return []
+    files = (artefacts.opensbi_elf, artefacts.tsm_elf, artefacts.vmlinux)
+    return [str(file) for file in files if file is not None]
 
 
 def _exit_code(report: Report) -> int:

@@ -58,6 +58,8 @@ class Smoke:
         offline: never touch the network.
         on_power: is called with the machine as soon as it runs.
         seed: from which secret and nonces follow; printed in run.json.
+
+    `keys` has the store's key of each component.
     """
 
     config: Config
@@ -69,6 +71,7 @@ class Smoke:
     seed: bytes = field(default_factory=lambda: os.urandom(16))
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     builder: Builder | None = None
     artefacts: Artefacts | None = None
     payload: Payload | None = None
@@ -151,6 +154,7 @@ def build(smoke: Smoke) -> str:
     outcome = smoke.builder.run()
     smoke.artefacts = outcome.artefacts
     smoke.versions.update(outcome.artefacts.versions)
+    smoke.keys = {name: place.name for name, place in outcome.places.items()}
     if outcome.built:
         return f"built {', '.join(outcome.built)}"
     return f"{len(outcome.present)} components are up to date"

@@ -140,7 +140,7 @@ def test_a_defect_fails_every_run_in_one_way(tmp_path: Path) -> None:
     assert report["verdicts"] == {"FAIL": 3}, screen
     (kind,) = report["kinds"]
     assert sorted(kind["runs"]) == ["1", "2", "3"]
-    assert re.match(r"FAIL teardown: .*not (zero|scrubbed)", kind["signature"])
+    assert re.match(r"FAIL tsm check teardown: .*not (zero|scrubbed)", kind["signature"])
     assert f"3 x {kind['signature']}" in screen
     assert all(Path(entry["evidence_dir"], "uart.log").exists() for entry in report["runs"])
 

@@ -26,12 +26,12 @@ from harness.cells.pool import CellPool
 from harness.cells.room import LocalRoom, free_memory_mib
 from harness.cells.schedule import RETRIES, Scheduler
 from harness.cells.series import KEEP_PASSES, Plan, Series
-from harness.cells.signature import normalised
 from harness.cells.tally import tally_of, wilson
 from harness.cells.worker import WorkerLost
 from harness.config.schema import Config, Machine
 from harness.errors import ConfigError, InfraError, OutputLost
 from harness.machine.rundir import RunDir, new_run
+from harness.signature.text import normalised
 from harness.verdict import Check, Verdict
 
 ROOMY = LocalRoom(4, 1 << 20)

@@ -271,7 +271,7 @@ DEATHS = {
     "sbi_trap_error: hart1: illegal instruction handler failed (error -2)": "OpenSBI trap",
     "init_coldboot: ipi init failed (error -3)": "OpenSBI initialisation failed",
     "tsmd: TSM domain dead: SDID 1, hart 1: fault": "TSM domain dead",
-    "tsmd: TSM panic: page state": "TSM domain dead",
+    "tsmd: TSM panic: page state": "TSM panic",
     "[    0.718220] Kernel panic - not syncing: sysrq triggered crash": "kernel panic",
     "[    1.000000] Unable to handle kernel NULL pointer dereference": "kernel oops",
     "[    1.000000][   T42] Oops [#1]": "kernel oops",

@@ -65,6 +65,8 @@ def test_failures_are_stored_with_all_that_the_last_screen_says() -> None:
             "message": "make failed",
             "details": ["x.c:1: error"],
             "where": [],
+            "block": [],
+            "block_line": 0,
             "open": "/e/f",
             "remedy": "see the log",
         }
