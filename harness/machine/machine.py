@@ -22,6 +22,7 @@ from harness.machine.argv import (
 )
 from harness.machine.deadline import Deadline
 from harness.machine.deaths import DeathWatch
+from harness.machine.debugport import DebugPort, held_by_debugger
 from harness.machine.monitor import Monitor
 from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
@@ -88,8 +89,16 @@ class Machine:
         """
         self._deaths.forgive()
 
-    def check_awake(self) -> None:
-        """Raise InfraError when QEMU is stopped: then a silence says nothing about the machine."""
+    def check_awake(self) -> bool:
+        """Tell whether a silence is a debugger's doing, so that its time does not count.
+
+        Raises:
+            InfraError: QEMU is stopped, so that a silence says nothing about the machine.
+        """
+        self._check_stopped()
+        return self.status is None and held_by_debugger(self.monitor)
+
+    def _check_stopped(self) -> None:
         if self._qemu.stopped:
             raise InfraError(
                 f"QEMU (process {self.pid}) was stopped from outside",
@@ -130,7 +139,7 @@ class Machine:
         try:
             yield
         except InfraError:
-            self.check_awake()
+            self._check_stopped()
             if self._qemu.wait(_LAST_BREATH_S) is not None:
                 self.uart.wait_closed(_LAST_BREATH_S)
                 self.check()
@@ -232,12 +241,14 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         ram = stack.enter_context(GuestRam(config.machine.memory_mib * _MIB))
         wires = stack.enter_context(_Wires(("uart", "shell", "monitor")))
         numbers = {name: end.fileno() for name, end in wires.theirs.items()}
+        port = stack.enter_context(DebugPort(run.path))
+        numbers["debugger"] = port.fileno()
         argv = qemu_argv(config, files, inherited_wiring(run.path, ram=ram.fd, **numbers))
         run.write("command.txt", command_text(config, files, run))
         drain = Drain()
         uart = drain.add("uart", wires.ours["uart"])
-        port = config.console.mode == "port"
-        shell = drain.add("shell", wires.ours["shell"]) if port else None
+        has_shell = config.console.mode == "port"
+        shell = drain.add("shell", wires.ours["shell"]) if has_shell else None
         monitor = Monitor(wires.ours["monitor"])
         stack.callback(_correct_logs, drain, run)
         stack.callback(drain.finish)
@@ -245,6 +256,7 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         qemu = Qemu(argv, [ram.fd, *numbers.values()], run.file("qemu.stderr"))
         stack.enter_context(qemu)
         wires.hand_over()
+        port.hand_over()
         drain.start()
         yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, DeathWatch())
 

@@ -25,6 +25,7 @@ EVIDENCE = (
     *("run.json", "command.txt", "uart.log", "shell.log", "qemu.stderr", "events.json", "tsm.log"),
     *("interrupts.log", "interrupts-by-hand.log", "forensics.txt", "registers.txt"),
     *("initrd.cpio", "initrd-added.cpio", "machine.dtb", "audit.json", "audit_host.bin"),
+    *("images.json", "gdb.sock"),
 )
 # Runs without a name of the user's: this many of the newest stay, and failed ones for two weeks.
 _KEEP_RUNS = 50
@@ -112,7 +113,8 @@ def _locked(folder: Path) -> int:
     return handle
 
 
-def _is_used(folder: Path) -> bool:
+def is_used(folder: Path) -> bool:
+    """Tell whether a run goes on in a folder."""
     try:
         os.close(_locked(folder))
     except (OSError, UsageError):
@@ -135,7 +137,7 @@ def prune(runs: Path, now: float) -> None:
 
 def _is_kept(run: Path, now: float) -> bool:
     """Tell whether an old run goes on or failed not long ago; one never judged did not."""
-    if _is_used(run):
+    if is_used(run):
         return True
     try:
         with (run / "run.json").open("rb") as report:
