@@ -32,6 +32,7 @@ class Running:
     until_fail: bool = False
     jobs: int | None = None
     scheduler: str | None = None
+    on_failure: str | None = None
 
     @property
     def is_series(self) -> bool:
@@ -43,6 +44,11 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
     """Run a scenario as the options say, show how it goes and return the exit code."""
     if running.dry_run:
         return show_command(options)
+    if running.on_failure and running.is_series:
+        raise UsageError(
+            "--on-failure holds one machine for you, and a series goes on",
+            "use it without --repeat, --until-fail and --scheduler",
+        )
     if running.is_series:
         from harness.cli._series import run_series
 
@@ -51,19 +57,21 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
         raise UsageError(
             "--jobs says how many runs go on at once, and there is one", "add --repeat N"
         )
-    return _run_once(name, options, running.json_file, running.run_dir)
+    return _run_once(name, options, running)
 
 
-def _run_once(name: str, options: Options, json_file: Path | None, run_dir: Path | None) -> int:
+def _run_once(name: str, options: Options, running: Running) -> int:
     """Run a scenario once and print a line for each check."""
+    from harness.gdb.hold import holder
     from harness.machine.rundir import new_run
     from harness.scenarios.report import check_json_place, last_screen, write_json
     from harness.scenarios.session import Session, run_scenario
 
     config = options.load().value
+    json_file = running.json_file
     if json_file is not None:
         check_json_place(json_file)
-    run = new_run(run_dir)
+    run = new_run(running.run_dir)
     with options.ui() as ui:
 
         def show(check: Check) -> None:
@@ -78,6 +86,7 @@ def _run_once(name: str, options: Options, json_file: Path | None, run_dir: Path
             options.offline,
             ended=_nothing if options.quiet else show,
             line=_show_line if options.verbose else None,
+            hold=holder(running.on_failure, ui.close) if running.on_failure else None,
         )
         report = run_scenario(name, session)
     if json_file is not None:
@@ -142,6 +151,12 @@ _DECORATORS = (
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
         help="Folder for the evidence [default: a new one in the cache].",
+    ),
+    click.option(
+        "--on-failure",
+        type=click.Choice(["gdb", "keep"]),
+        help="Stop the machine of the first check that fails and start gdb on it, or keep it for"
+        " `teecall gdb` until ctrl-C.",
     ),
     click.option(
         "-n", "--dry-run", is_flag=True, help="Print the QEMU command instead of running it."

@@ -9,6 +9,6 @@ if sys.version_info < (3, 11):
 
 sys.path.insert(0, os.environ["TEECALL_GDB_HARNESS"])
 
-from harness.gdb.session import begin  # noqa: E402
+from harness.gdb.session import begin
 
 begin(os.environ["TEECALL_GDB_IMAGES"], os.environ["TEECALL_GDB_SOCKET"])

@@ -64,7 +64,8 @@ class Session:
     """What a run is told beside its configuration.
 
     `ended` is called with every check as it ends, `line` with every line of the consoles
-    (None: nobody follows them). `seed` repeats an earlier run's secrets and nonces (None: chance).
+    (None: nobody follows them). `hold` is called with a machine that still runs when the first check
+    has failed on it. `seed` repeats an earlier run's secrets and nonces (None: chance).
     `arguments` are those of the `teecall` that asked for the run (None: this one).
     """
 
@@ -76,6 +77,7 @@ class Session:
     line: Callable[[str, str], None] | None = None
     seed: bytes | None = None
     arguments: Sequence[str] | None = None
+    hold: Callable[[Machine], None] | None = None
 
 
 class _Witness:
@@ -86,6 +88,7 @@ class _Witness:
         self.failures: list[Failure] = []
         self.error: CallerError | None = None
         self.exit_code = 0
+        self.first = True
         self._session = session
         self._smoke = smoke
 
@@ -117,6 +120,10 @@ class _Witness:
         elif machine is not None and not isinstance(error, InfraError):
             failure = replace(failure, evidence=machine.run.file(_EVIDENCE.get(name, "uart.log")))
         self.failures.append(failure)
+        alive = machine is not None and machine.status is None
+        if self._session.hold is not None and machine is not None and alive and self.first:
+            self.first = False
+            self._session.hold(machine)
 
 
 def _told(failure: Failure, machine: Machine, artefacts: Artefacts, verdict: str) -> Failure:
