@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`tee-trace` and `tee-log`: what the firmware has recorded so far, while the machine is stopped."""
+"""`tee-trace` and `tee-log`: what the firmware of a stopped machine has recorded so far."""
 
 from __future__ import annotations
 

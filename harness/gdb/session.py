@@ -62,11 +62,11 @@ def lowest_segment(blob: bytes) -> int:
     """Return the lowest address that an ELF64 file loads (ELF specification, program header)."""
     (start,) = struct.unpack_from("<Q", blob, 32)
     size, count = struct.unpack_from("<HH", blob, 54)
-    found = []
+    found: list[int] = []
     for index in range(count):
         kind, _, _, address = struct.unpack_from("<IIQQ", blob, start + index * size)
         if kind == _PT_LOAD:
-            found.append(address)
+            found.append(int(address))
     return min(found)
 
 
