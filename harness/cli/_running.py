@@ -33,6 +33,7 @@ class Running:
     jobs: int | None = None
     scheduler: str | None = None
     on_failure: str | None = None
+    deterministic: bool = False
 
     @property
     def is_series(self) -> bool:
@@ -49,6 +50,8 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
             "--on-failure holds one machine for you, and a series goes on",
             "use it without --repeat, --until-fail and --scheduler",
         )
+    if running.deterministic:
+        _check_deterministic(name, running)
     if running.is_series:
         from harness.cli._series import run_series
 
@@ -58,6 +61,18 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
             "--jobs says how many runs go on at once, and there is one", "add --repeat N"
         )
     return _run_once(name, options, running)
+
+
+def _check_deterministic(name: str, running: Running) -> None:
+    from harness.scenarios.session import DETERMINISTIC
+
+    if name not in DETERMINISTIC:
+        known = ", ".join(sorted(DETERMINISTIC))
+        raise UsageError(f"{name} cannot run --deterministic", f"these can: {known}")
+    if running.is_series:
+        raise UsageError(
+            "--deterministic runs are all the same", "leave out --repeat, --until-fail, --scheduler"
+        )
 
 
 def _run_once(name: str, options: Options, running: Running) -> int:
@@ -86,6 +101,7 @@ def _run_once(name: str, options: Options, running: Running) -> int:
             options.offline,
             ended=_nothing if options.quiet else show,
             line=_show_line if options.verbose else None,
+            deterministic=running.deterministic,
             hold=holder(running.on_failure, ui.close) if running.on_failure else None,
         )
         report = run_scenario(name, session)
@@ -151,6 +167,11 @@ _DECORATORS = (
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
         help="Folder for the evidence [default: a new one in the cache].",
+    ),
+    click.option(
+        "--deterministic",
+        is_flag=True,
+        help="Without a dialogue, by a clock of instructions: `teecall replay` repeats it exactly.",
     ),
     click.option(
         "--on-failure",

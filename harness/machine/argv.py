@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.config.schema import Config
@@ -67,6 +67,12 @@ def inherited_wiring(
             *("-gdb", f"chardev:{DEBUGGER}"),
         ),
     )
+
+
+def silent_uart(wiring: Wiring, folder: Path, output: int) -> Wiring:
+    """Return the wiring with UART0 going to an inherited pipe, and nothing coming in."""
+    log = _escape(folder / "uart.log")
+    return replace(wiring, uart=f"file,path=/proc/self/fd/{output},logfile={log}")
 
 
 def terminal_wiring(folder: Path) -> Wiring:

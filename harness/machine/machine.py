@@ -18,12 +18,14 @@ from harness.machine.argv import (
     inherited_wiring,
     printable,
     qemu_argv,
+    silent_uart,
     terminal_wiring,
 )
 from harness.machine.deadline import Deadline
 from harness.machine.deaths import DeathWatch
 from harness.machine.debugport import DebugPort, held_by_debugger
 from harness.machine.monitor import Monitor
+from harness.machine.pipe import OutputPipe
 from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
 from harness.machine.rundir import RunDir
@@ -231,11 +233,14 @@ class _Wires:
 
 
 @contextlib.contextmanager
-def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Machine]:
+def start_machine(
+    config: Config, files: BootFiles, run: RunDir, *, silent: bool = False
+) -> Iterator[Machine]:
     """Start QEMU; at the end of the `with` block nothing of it is left.
 
     Its memory stays readable until then, also when QEMU is dead. `command.txt` in the run's
-    folder repeats the boot by hand.
+    folder repeats the boot by hand. To a `silent` machine's UART nothing can be sent; in return no
+    slow reader can delay what it says, so that its timing is its own.
     """
     with contextlib.ExitStack() as stack:
         ram = stack.enter_context(GuestRam(config.machine.memory_mib * _MIB))
@@ -243,10 +248,15 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         numbers = {name: end.fileno() for name, end in wires.theirs.items()}
         port = stack.enter_context(DebugPort(run.path))
         numbers["debugger"] = port.fileno()
-        argv = qemu_argv(config, files, inherited_wiring(run.path, ram=ram.fd, **numbers))
+        wiring = inherited_wiring(run.path, ram=ram.fd, **numbers)
+        output = stack.enter_context(OutputPipe()) if silent else None
+        if output is not None:
+            numbers["output"] = output.theirs
+            wiring = silent_uart(wiring, run.path, output.theirs)
+        argv = qemu_argv(config, files, wiring)
         run.write("command.txt", command_text(config, files, run))
         drain = Drain()
-        uart = drain.add("uart", wires.ours["uart"])
+        uart = drain.add("uart", output or wires.ours["uart"])
         has_shell = config.console.mode == "port"
         shell = drain.add("shell", wires.ours["shell"]) if has_shell else None
         monitor = Monitor(wires.ours["monitor"])
@@ -257,6 +267,8 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         stack.enter_context(qemu)
         wires.hand_over()
         port.hand_over()
+        if output is not None:
+            output.hand_over()
         drain.start()
         yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, DeathWatch())
 

@@ -32,7 +32,11 @@ IMAGES = "images.json"
 
 
 def prepare_boot(
-    config: Config, artefacts: Artefacts, run: RunDir, files: Mapping[str, bytes]
+    config: Config,
+    artefacts: Artefacts,
+    run: RunDir,
+    files: Mapping[str, bytes],
+    rng_seed: bytes | None = None,
 ) -> BootFiles:
     """Check what is to be booted and put what is special to this run into its folder.
 
@@ -41,6 +45,7 @@ def prepare_boot(
         artefacts: what the build made.
         run: takes the device tree and the initrd.
         files: content by absolute path, added to the initramfs.
+        rng_seed: what the kernel seeds its random numbers with; None: chance.
 
     Raises:
         ConfigError: an image is of the wrong kind, or two overlap in memory.
@@ -49,7 +54,7 @@ def prepare_boot(
     more = addition(len(initrd), files)
     ready = plan_boot(config, artefacts, len(initrd) + len(more))
     run.write_json(IMAGES, symbol_files(config, artefacts))
-    tree = with_fresh_seed(ready.device_tree.read_bytes(), os.urandom(32))
+    tree = with_fresh_seed(ready.device_tree.read_bytes(), rng_seed or os.urandom(32))
     ready = replace(ready, device_tree=run.write("machine.dtb", tree))
     if not files:
         return ready

@@ -12,10 +12,24 @@ import selectors
 import socket
 import threading
 from collections.abc import Sequence
+from typing import Protocol
 
 _CHUNK = 1 << 16
 # QEMU writes the whole log to a file; memory only needs what a reader may still ask for.
 _KEEP = 32 << 20
+
+
+class Channel(Protocol):
+    """A socket, or what reads like one."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return what has arrived; nothing at the end."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all of it, or raise OSError."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
 
 
 class Stream:
@@ -24,7 +38,7 @@ class Stream:
     `notes` are lines of the harness's own, each with the position at which it was made.
     """
 
-    def __init__(self, name: str, channel: socket.socket, news: threading.Condition) -> None:
+    def __init__(self, name: str, channel: Channel, news: threading.Condition) -> None:
         self.name = name
         self.closed = False
         self.news = news
@@ -110,7 +124,7 @@ class Drain:
         self._stop_read, self._stop_write = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
-    def add(self, name: str, channel: socket.socket) -> Stream:
+    def add(self, name: str, channel: Channel) -> Stream:
         """Read `channel` from now on (before `start`)."""
         stream = Stream(name, channel, self.news)
         self.streams.append(stream)

@@ -41,9 +41,14 @@ SCENARIOS: dict[str, str] = {
 }
 
 
-def steps_of(name: str) -> Sequence[Step[Smoke]]:
+# The same without a dialogue, for runs that can be repeated to the instruction.
+DETERMINISTIC: dict[str, str] = {"smoke": "scripted"}
+
+
+def steps_of(name: str, deterministic: bool = False) -> Sequence[Step[Smoke]]:
     """Return the steps of a scenario; its module is imported only now."""
-    module = importlib.import_module(f"harness.scenarios.{SCENARIOS[name]}")
+    found = DETERMINISTIC if deterministic else SCENARIOS
+    module = importlib.import_module(f"harness.scenarios.{found[name]}")
     steps: Sequence[Step[Smoke]] = module.STEPS
     return steps
 
@@ -65,7 +70,7 @@ class Session:
 
     `ended` is called with every check as it ends, `line` with every line of the consoles
     (None: nobody follows them). `hold` is called with a machine that still runs when the
-    first check has failed on it. `seed` repeats an earlier run's secrets and nonces (None: chance).
+    first check has failed on it. A `deterministic` run has no dialogue with its machine. `seed` repeats an earlier run's secrets and nonces (None: chance).
     `arguments` are those of the `teecall` that asked for the run (None: this one).
     """
 
@@ -78,6 +83,7 @@ class Session:
     seed: bytes | None = None
     arguments: Sequence[str] | None = None
     hold: Callable[[Machine], None] | None = None
+    deterministic: bool = False
 
 
 class _Witness:
@@ -156,7 +162,7 @@ def run_scenario(name: str, session: Session) -> Report:
             smoke.seed = session.seed
         witness = _Witness(session, smoke)
         try:
-            run_steps(steps_of(name), smoke, witness)
+            run_steps(steps_of(name, session.deterministic), smoke, witness)
             _save_trace(smoke)
         except KeyboardInterrupt as error:
             witness.interrupted(time.monotonic() - started, interrupted_code(error))
@@ -164,7 +170,7 @@ def run_scenario(name: str, session: Session) -> Report:
             witness.error = error
         except Exception as error:
             witness.broke(time.monotonic() - started, own_error(error))
-    report = _report(session, smoke, witness, time.monotonic() - started)
+    report = _report(name, session, smoke, witness, time.monotonic() - started)
     session.run.write_json("run.json", report.for_run_folder())
     if report.verdict is Verdict.PASS:
         # command.txt says how it is made again.
@@ -180,7 +186,7 @@ def _save_trace(smoke: Smoke) -> None:
         smoke.run.write("tsm.log", trace.log)
 
 
-def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -> Report:
+def _report(name: str, session: Session, smoke: Smoke, witness: _Witness, seconds: float) -> Report:
     report = Report(
         checks=tuple(witness.checks),
         duration_s=seconds,
@@ -190,6 +196,8 @@ def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -
         failures=tuple(witness.failures),
         extra={
             **provenance(time.time() - seconds, session.arguments),
+            "scenario": name,
+            "deterministic": session.deterministic,
             "seed": smoke.seed.hex(),
             "config": msgspec.to_builtins(session.config),
         },
