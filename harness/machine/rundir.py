@@ -25,7 +25,7 @@ EVIDENCE = (
     *("run.json", "command.txt", "uart.log", "shell.log", "qemu.stderr", "events.json", "tsm.log"),
     *("interrupts.log", "interrupts-by-hand.log", "forensics.txt", "registers.txt"),
     *("initrd.cpio", "initrd-added.cpio", "machine.dtb", "audit.json", "audit_host.bin"),
-    *("images.json", "gdb.sock"),
+    *("images.json", "gdb.sock", "config.yaml"),
 )
 # Runs without a name of the user's: this many of the newest stay, and failed ones for two weeks.
 _KEEP_RUNS = 50
