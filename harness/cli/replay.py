@@ -40,7 +40,7 @@ def command(run: str | None, options: Options, run_dir: Path | None) -> int:
     from harness.machine.rundir import new_run
     from harness.report.repeat import read_run
     from harness.scenarios.session import SCENARIOS, Session, run_scenario
-    from harness.trace.saved import run_folder
+    from harness.trace.saved import EVENTS, run_folder
 
     old = run_folder(run)
     saved = read_run(old)
@@ -69,6 +69,9 @@ def command(run: str | None, options: Options, run_dir: Path | None) -> int:
     click.echo(f"{report.verdict} in {report.duration_s:.2f} s, evidence in {fresh.path}")
     if not exact:
         click.echo("same configuration and seed, but not exact: RUN was not --deterministic")
+        return report.exit_code
+    if not (fresh.path / EVENTS).exists():
+        # It never booted; the last check has said why.
         return report.exit_code
     return _compare(old, fresh.path, saved)
 

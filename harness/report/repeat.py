@@ -31,7 +31,7 @@ def read_run(folder: Path) -> dict[str, object]:
         ) from error
     except ValueError as error:
         raise UsageError(f"{path} is damaged: {error}", "name another run") from error
-    if not isinstance(found, dict) or "scenario" not in found:
+    if not isinstance(found, dict) or not {"scenario", "seed", "config"} <= set(found):
         raise UsageError(f"{path} names no scenario", "it is of an older teecall: run it again")
     return found
 

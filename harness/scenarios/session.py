@@ -68,10 +68,11 @@ _EVIDENCE = {
 class Session:
     """What a run is told beside its configuration.
 
-    `ended` is called with every check as it ends, `line` with every line of the consoles
-    (None: nobody follows them). `hold` is called with a machine that still runs when the
-    first check has failed on it. A `deterministic` run has no dialogue with its machine. `seed` repeats an earlier run's secrets and nonces (None: chance).
-    `arguments` are those of the `teecall` that asked for the run (None: this one).
+    `ended` is called with every check as it ends, `line` with every line of the consoles (None:
+    nobody follows them). `hold` is called with a machine that still runs when the first check has
+    failed on it. A `deterministic` run has no dialogue with its machine. `seed` repeats an earlier
+    run's secrets and nonces (None: chance). `arguments` are those of the `teecall` that asked for
+    the run (None: this one).
     """
 
     config: Config
