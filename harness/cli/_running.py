@@ -39,6 +39,8 @@ class Running:
     jobs: int | None = None
     scheduler: str | None = None
     seed: bytes | None = None
+    on_failure: str | None = None
+    deterministic: bool = False
 
     @property
     def is_series(self) -> bool:
@@ -50,6 +52,13 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
     """Run a scenario as the options say, show how it goes and return the exit code."""
     if running.dry_run:
         return show_command(options)
+    if running.on_failure and running.is_series:
+        raise UsageError(
+            "--on-failure holds one machine for you, and a series goes on",
+            "use it without --repeat, --until-fail and --scheduler",
+        )
+    if running.deterministic:
+        _check_deterministic(name, running)
     if running.is_series:
         from harness.cli._series import run_series
 
@@ -61,8 +70,21 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
     return _run_once(name, options, running)
 
 
+def _check_deterministic(name: str, running: Running) -> None:
+    from harness.scenarios.session import DETERMINISTIC
+
+    if name not in DETERMINISTIC:
+        known = ", ".join(sorted(DETERMINISTIC))
+        raise UsageError(f"{name} cannot run --deterministic", f"these can: {known}")
+    if running.is_series:
+        raise UsageError(
+            "--deterministic runs are all the same", "leave out --repeat, --until-fail, --scheduler"
+        )
+
+
 def _run_once(name: str, options: Options, running: Running) -> int:
     """Run a scenario once and print a line for each check."""
+    from harness.gdb.hold import holder
     from harness.machine.rundir import new_run
     from harness.scenarios.report import check_json_place, last_screen, write_json
     from harness.scenarios.session import Session, run_scenario
@@ -87,6 +109,8 @@ def _run_once(name: str, options: Options, running: Running) -> int:
             ended=_nothing if options.quiet else show,
             line=_show_line if options.verbose else None,
             seed=running.seed,
+            deterministic=running.deterministic,
+            hold=holder(running.on_failure, ui.close) if running.on_failure else None,
         )
         report = run_scenario(name, session)
     if json_file is not None:
@@ -199,6 +223,17 @@ _DECORATORS = (
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
         help="Folder for the evidence [default: a new one in the cache].",
+    ),
+    click.option(
+        "--deterministic",
+        is_flag=True,
+        help="Without a dialogue, by a clock of instructions: `teecall replay` repeats it exactly.",
+    ),
+    click.option(
+        "--on-failure",
+        type=click.Choice(["gdb", "keep"]),
+        help="Stop the machine of the first check that fails and start gdb on it, or keep it for"
+        " `teecall gdb` until ctrl-C.",
     ),
     click.option(
         "-n", "--dry-run", is_flag=True, help="Print the QEMU command instead of running it."

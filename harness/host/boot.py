@@ -22,6 +22,7 @@ def powered(
     artefacts: Artefacts,
     run: RunDir,
     files: Mapping[str, bytes] | None = None,
+    rng_seed: bytes | None = None,
 ) -> Iterator[Machine]:
     """Check the images and start the machine; nothing of it is left behind the `with` block.
 
@@ -30,9 +31,11 @@ def powered(
         artefacts: what the build made.
         run: folder for the evidence.
         files: content by absolute path, added to the initramfs.
+        rng_seed: 32 bytes for the kernel's random numbers in a boot that repeats another, in
+            which nothing is sent to the consoles; None: by chance.
     """
-    boot_files = prepare_boot(config, artefacts, run, files or {})
-    with start_machine(config, boot_files, run) as machine:
+    boot_files = prepare_boot(config, artefacts, run, files or {}, rng_seed)
+    with start_machine(config, boot_files, run, silent=rng_seed is not None) as machine:
         yield machine
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.config.schema import Config
 
 SHELL_PORT = "org.teecall.shell"
+DEBUGGER = "debugger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Wiring:
         shell: character device behind the command port.
         monitor: arguments for the monitor.
         interrupt_log: file for QEMU's own log.
+        debugger: arguments for the port that `teecall gdb` connects to.
     """
 
     memory: str
@@ -46,9 +48,12 @@ class Wiring:
     shell: str
     monitor: tuple[str, ...]
     interrupt_log: Path
+    debugger: tuple[str, ...] = ()
 
 
-def inherited_wiring(folder: Path, ram: int, uart: int, shell: int, monitor: int) -> Wiring:
+def inherited_wiring(
+    folder: Path, ram: int, uart: int, shell: int, monitor: int, debugger: int
+) -> Wiring:
     """Wire the machine to descriptors that QEMU inherits; the consoles' logs go to `folder`."""
     return Wiring(
         memory=f"memory-backend-file,mem-path=/proc/self/fd/{ram},share=on",
@@ -56,7 +61,18 @@ def inherited_wiring(folder: Path, ram: int, uart: int, shell: int, monitor: int
         shell=f"socket,fd={shell},logfile={_escape(folder / 'shell.log')}",
         monitor=("-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control"),
         interrupt_log=folder / "interrupts.log",
+        # Nothing happens on this port until somebody connects to it.
+        debugger=(
+            *("-chardev", f"socket,id={DEBUGGER},fd={debugger},server=on,wait=off"),
+            *("-gdb", f"chardev:{DEBUGGER}"),
+        ),
     )
+
+
+def silent_uart(wiring: Wiring, folder: Path, output: int) -> Wiring:
+    """Return the wiring with UART0 going to an inherited pipe, and nothing coming in."""
+    log = _escape(folder / "uart.log")
+    return replace(wiring, uart=f"file,path=/proc/self/fd/{output},logfile={log}")
 
 
 def terminal_wiring(folder: Path) -> Wiring:
@@ -109,6 +125,7 @@ def _arguments(config: Config, files: BootFiles, wiring: Wiring) -> Iterator[str
         yield from ("-device", "virtio-serial-device")
         yield from ("-device", f"virtserialport,chardev=shell,name={SHELL_PORT}")
     yield from wiring.monitor
+    yield from wiring.debugger
     # No -d: the log stays empty until somebody switches it on through the monitor.
     yield from ("-D", str(wiring.interrupt_log))
     yield from ("-bios", str(files.firmware))

@@ -81,7 +81,7 @@ def wait_line(machine: Machine, line: bytes, deadline: Deadline, start: int = 0)
                 machine.uart.news.wait(min(0.2, deadline.remaining()))
         deadline.progress(machine.said())
         if line not in machine.uart.read(start):
-            deadline.check()
+            deadline.check(machine.check_awake)
 
 
 def run_to_end(machine: Machine, what: str) -> list[str]:

@@ -78,8 +78,12 @@ class Life(Protocol):
     def said(self) -> int:
         """Bytes that the machine has said so far on all its consoles."""
 
-    def check_awake(self) -> None:
-        """Raise an error when the machine cannot answer because somebody stopped it."""
+    def check_awake(self) -> bool:
+        """Tell whether a debugger keeps the machine from answering.
+
+        Raises:
+            InfraError: somebody has stopped it in another way.
+        """
 
 
 class _StreamSpawn(_Spawn):

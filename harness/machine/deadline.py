@@ -68,16 +68,18 @@ class Deadline:
         total = self.started + self.total_s - now
         return max(0.0, min(stall, total))
 
-    def check(self, excuse: Callable[[], None] | None = None) -> None:
+    def check(self, excuse: Callable[[], bool] | None = None) -> None:
         """Raise MachineHang or DeadlineExceeded when the time is over.
 
         Args:
-            excuse: is asked first; it raises an error when the machine is not to blame.
+            excuse: is asked first; it raises an error when the machine is not to blame, and
+                returns True when the time so far does not count.
         """
         now = self.clock()
         late = now - self.started >= self.total_s or now - self._last_progress >= self.stall_s
-        if late and excuse is not None:
-            excuse()
+        if late and excuse is not None and excuse():
+            self.started = self._last_progress = self.clock()
+            return
         if now - self.started >= self.total_s:
             raise DeadlineExceeded(
                 f"{self.what}: not done after {self.total_s:.0f} s, though the machine is alive",

@@ -19,6 +19,7 @@ from harness.machine.deaths import clean
 from harness.machine.layout import KERNEL_BASE
 from harness.machine.machine import Machine
 from harness.machine.ram import RAM_BASE
+from harness.machine.registers import HartState, parse_registers
 from harness.machine.rundir import RunDir
 from harness.machine.symbols import ElfSymbols
 from harness.machine.unwind import Place, Unwinder, last_death
@@ -28,19 +29,8 @@ from harness.trace.ring import Event
 _TAIL_LINES = 25
 _LAST_EVENTS = 12
 _SHOWN_FRAMES = 12
-_HART = re.compile(r"^CPU#(\d+)$", re.MULTILINE)
 _ADDRESS = re.compile(r"\b(?:0x)?([0-9a-f]{8}|[0-9a-f]{16})\b")
-_NAMED = ("pc", "x1/ra", "mepc", "sepc", "vsepc", "mcause", "scause", "vscause")
 _CODE = ("pc", "x1/ra", "mepc", "sepc")
-
-
-@dataclass(frozen=True, slots=True)
-class HartState:
-    """The registers of one hart that say where it was."""
-
-    hart: int
-    virtual: bool
-    registers: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +113,6 @@ def counters_of(registers: str) -> tuple[tuple[bool, int], ...]:
     """Return for each hart in QEMU's `info registers -a` whether it is in a guest, and its pc."""
     harts = parse_registers(registers)
     return tuple((hart.virtual, hart.registers["pc"]) for hart in harts if "pc" in hart.registers)
-
-
-def parse_registers(text: str) -> list[HartState]:
-    """Return the harts in the output of QEMU's `info registers -a`."""
-    parts = _HART.split(text)[1:]
-    harts = []
-    for number, block in zip(parts[::2], parts[1::2], strict=True):
-        registers = {}
-        for name in _NAMED:
-            match = re.search(rf"(?:^|\s){re.escape(name)}\s+([0-9a-f]+)", block)
-            if match:
-                registers[name] = int(match[1], 16)
-        virtual = re.search(r"^ ?V\s*=\s*1", block, re.MULTILINE) is not None
-        harts.append(HartState(int(number), virtual, registers))
-    return harts
 
 
 def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:

@@ -19,11 +19,14 @@ from harness.machine.argv import (
     inherited_wiring,
     printable,
     qemu_argv,
+    silent_uart,
     terminal_wiring,
 )
 from harness.machine.deadline import Deadline
 from harness.machine.deaths import COMPONENTS, Death, DeathWatch, expectation
+from harness.machine.debugport import DebugPort, held_by_debugger
 from harness.machine.monitor import Monitor
+from harness.machine.pipe import OutputPipe
 from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
 from harness.machine.rundir import RunDir
@@ -129,8 +132,16 @@ class Machine:
             return self.run.file("uart.log").read_bytes()
         return with_notes(said, 0, self.uart.notes)
 
-    def check_awake(self) -> None:
-        """Raise InfraError when QEMU is stopped: then a silence says nothing about the machine."""
+    def check_awake(self) -> bool:
+        """Tell whether a silence is a debugger's doing, so that its time does not count.
+
+        Raises:
+            InfraError: QEMU is stopped, so that a silence says nothing about the machine.
+        """
+        self._check_stopped()
+        return self.status is None and held_by_debugger(self.monitor)
+
+    def _check_stopped(self) -> None:
         if self._qemu.stopped:
             raise InfraError(
                 f"QEMU (process {self.pid}) was stopped from outside",
@@ -171,7 +182,7 @@ class Machine:
         try:
             yield
         except InfraError:
-            self.check_awake()
+            self._check_stopped()
             if self._qemu.wait(_LAST_BREATH_S) is not None:
                 self.uart.wait_closed(_LAST_BREATH_S)
                 self.check()
@@ -271,22 +282,32 @@ class _Wires:
 
 
 @contextlib.contextmanager
-def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Machine]:
+def start_machine(
+    config: Config, files: BootFiles, run: RunDir, *, silent: bool = False
+) -> Iterator[Machine]:
     """Start QEMU; at the end of the `with` block nothing of it is left.
 
     Its memory stays readable until then, also when QEMU is dead. `command.txt` in the run's
-    folder repeats the boot by hand.
+    folder repeats the boot by hand. To a `silent` machine's UART nothing can be sent; in return no
+    slow reader can delay what it says, so that its timing is its own.
     """
     with contextlib.ExitStack() as stack:
         ram = stack.enter_context(GuestRam(config.machine.memory_mib * _MIB))
         wires = stack.enter_context(_Wires(("uart", "shell", "monitor")))
         numbers = {name: end.fileno() for name, end in wires.theirs.items()}
-        argv = qemu_argv(config, files, inherited_wiring(run.path, ram=ram.fd, **numbers))
+        port = stack.enter_context(DebugPort(run.path))
+        numbers["debugger"] = port.fileno()
+        wiring = inherited_wiring(run.path, ram=ram.fd, **numbers)
+        output = stack.enter_context(OutputPipe()) if silent else None
+        if output is not None:
+            numbers["output"] = output.theirs
+            wiring = silent_uart(wiring, run.path, output.theirs)
+        argv = qemu_argv(config, files, wiring)
         run.write("command.txt", command_text(config, files, run))
         drain = Drain()
-        uart = drain.add("uart", wires.ours["uart"])
-        port = config.console.mode == "port"
-        shell = drain.add("shell", wires.ours["shell"]) if port else None
+        uart = drain.add("uart", output or wires.ours["uart"])
+        has_shell = config.console.mode == "port"
+        shell = drain.add("shell", wires.ours["shell"]) if has_shell else None
         monitor = Monitor(wires.ours["monitor"])
         stack.callback(write_readable, run, drain.streams, time.monotonic())
         stack.callback(_correct_logs, drain, run)
@@ -295,6 +316,9 @@ def start_machine(config: Config, files: BootFiles, run: RunDir) -> Iterator[Mac
         qemu = Qemu(argv, [ram.fd, *numbers.values()], run.file("qemu.stderr"))
         stack.enter_context(qemu)
         wires.hand_over()
+        port.hand_over()
+        if output is not None:
+            output.hand_over()
         drain.start()
         yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, DeathWatch())
 

@@ -23,14 +23,20 @@ from harness.machine.layout import (
     kernel_span,
     read_image,
 )
+from harness.machine.ram import RAM_BASE
 from harness.machine.rundir import RunDir
 from harness.resources import cache_dir
 
 _MIB = 1 << 20
+IMAGES = "images.json"
 
 
 def prepare_boot(
-    config: Config, artefacts: Artefacts, run: RunDir, files: Mapping[str, bytes]
+    config: Config,
+    artefacts: Artefacts,
+    run: RunDir,
+    files: Mapping[str, bytes],
+    rng_seed: bytes | None = None,
 ) -> BootFiles:
     """Check what is to be booted and put what is special to this run into its folder.
 
@@ -39,6 +45,7 @@ def prepare_boot(
         artefacts: what the build made.
         run: takes the device tree and the initrd.
         files: content by absolute path, added to the initramfs.
+        rng_seed: what the kernel seeds its random numbers with; None: chance.
 
     Raises:
         ConfigError: an image is of the wrong kind, or two overlap in memory.
@@ -46,7 +53,8 @@ def prepare_boot(
     initrd = _read(artefacts.initrd)
     more = addition(len(initrd), files)
     ready = plan_boot(config, artefacts, len(initrd) + len(more))
-    tree = with_fresh_seed(ready.device_tree.read_bytes(), os.urandom(32))
+    run.write_json(IMAGES, symbol_files(config, artefacts))
+    tree = with_fresh_seed(ready.device_tree.read_bytes(), rng_seed or os.urandom(32))
     ready = replace(ready, device_tree=run.write("machine.dtb", tree))
     if not files:
         return ready
@@ -74,6 +82,18 @@ def plan_boot(config: Config, artefacts: Artefacts, initrd_size: int) -> BootFil
         initrd=artefacts.initrd,
         device_tree=tree,
     )
+
+
+def symbol_files(config: Config, artefacts: Artefacts) -> dict[str, object]:
+    """Return what a debugger of the machine loads symbols from, for images.json in its folder."""
+    return {
+        "opensbi": str(artefacts.opensbi_elf),
+        "opensbi_runs_at": RAM_BASE,
+        "tsm": str(artefacts.tsm_elf),
+        "linux": artefacts.vmlinux and str(artefacts.vmlinux),
+        "tvm": str(artefacts.hello_elf),
+        "harts": config.machine.harts,
+    }
 
 
 def _read(initrd: Path) -> bytes:

@@ -27,6 +27,7 @@ EVIDENCE = (
     *("interrupts.log", "interrupts-by-hand.log", "forensics.txt", "registers.txt"),
     *("initrd.cpio", "initrd-added.cpio", "machine.dtb", "audit.json", "audit_host.bin"),
     *("uart.txt", "shell.txt", "consoles.txt"),
+    *("images.json", "gdb.sock", "config.yaml"),
 )
 # Runs without a name of the user's: this many of the newest stay, and failed ones for two weeks.
 _KEEP_RUNS = 50
@@ -114,7 +115,8 @@ def _locked(folder: Path) -> int:
     return handle
 
 
-def _is_used(folder: Path) -> bool:
+def is_used(folder: Path) -> bool:
+    """Tell whether a run goes on in a folder."""
     try:
         os.close(_locked(folder))
     except (OSError, UsageError):
@@ -137,7 +139,7 @@ def prune(runs: Path, now: float) -> None:
 
 def _is_kept(run: Path, now: float) -> bool:
     """Tell whether an old run goes on or failed not long ago; one never judged did not."""
-    if _is_used(run):
+    if is_used(run):
         return True
     try:
         with (run / "run.json").open("rb") as report:

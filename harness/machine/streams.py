@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 _CHUNK = 1 << 16
 # QEMU writes the whole log to a file; memory only needs what a reader may still ask for.
@@ -23,6 +24,19 @@ _SAME_TIME_S = 0.001
 _MOST_TIMES = 1 << 18
 
 
+class Channel(Protocol):
+    """A socket, or what reads like one."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return what has arrived; nothing at the end."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all of it, or raise OSError."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+
+
 class Stream:
     """The bytes one console has said, and the socket to answer it.
 
@@ -30,7 +44,7 @@ class Stream:
     `arrivals` are positions with the monotonic seconds at which the byte there arrived.
     """
 
-    def __init__(self, name: str, channel: socket.socket, news: threading.Condition) -> None:
+    def __init__(self, name: str, channel: Channel, news: threading.Condition) -> None:
         self.name = name
         self.closed = False
         self.news = news
@@ -122,7 +136,7 @@ class Drain:
         self._stop_read, self._stop_write = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
-    def add(self, name: str, channel: socket.socket) -> Stream:
+    def add(self, name: str, channel: Channel) -> Stream:
         """Read `channel` from now on (before `start`)."""
         stream = Stream(name, channel, self.news)
         self.streams.append(stream)

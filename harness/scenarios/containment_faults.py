@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness import abi
-from harness.errors import MachineError
+from harness.errors import MachineCrash, MachineError
 from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.host.results import CallResult, parse_answer

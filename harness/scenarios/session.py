@@ -42,9 +42,14 @@ SCENARIOS: dict[str, str] = {
 }
 
 
-def steps_of(name: str) -> Sequence[Step[Smoke]]:
+# The same without a dialogue, for runs that can be repeated to the instruction.
+DETERMINISTIC: dict[str, str] = {"smoke": "scripted"}
+
+
+def steps_of(name: str, deterministic: bool = False) -> Sequence[Step[Smoke]]:
     """Return the steps of a scenario; its module is imported only now."""
-    module = importlib.import_module(f"harness.scenarios.{SCENARIOS[name]}")
+    found = DETERMINISTIC if deterministic else SCENARIOS
+    module = importlib.import_module(f"harness.scenarios.{found[name]}")
     steps: Sequence[Step[Smoke]] = module.STEPS
     return steps
 
@@ -64,9 +69,11 @@ _EVIDENCE = {
 class Session:
     """What a run is told beside its configuration.
 
-    `ended` is called with every check as it ends, `line` with every line of the consoles
-    (None: nobody follows them). `seed` repeats an earlier run's secrets and nonces (None: chance).
-    `arguments` are those of the `teecall` that asked for the run (None: this one).
+    `ended` is called with every check as it ends, `line` with every line of the consoles (None:
+    nobody follows them). `hold` is called with a machine that still runs when the first check has
+    failed on it. A `deterministic` run has no dialogue with its machine. `seed` repeats an earlier
+    run's secrets and nonces (None: chance). `arguments` are those of the `teecall` that asked for
+    the run (None: this one).
     """
 
     config: Config
@@ -77,6 +84,8 @@ class Session:
     line: Callable[[str, str], None] | None = None
     seed: bytes | None = None
     arguments: Sequence[str] | None = None
+    hold: Callable[[Machine], None] | None = None
+    deterministic: bool = False
 
 
 class _Witness:
@@ -88,6 +97,7 @@ class _Witness:
         self.error: CallerError | None = None
         self.exit_code = 0
         self.signature: Signature | None = None
+        self.first = True
         self._session = session
         self._smoke = smoke
 
@@ -133,6 +143,10 @@ class _Witness:
         elif machine is not None and not isinstance(error, InfraError):
             failure = replace(failure, evidence=machine.run.file(_EVIDENCE.get(name, "uart.log")))
         self.failures.append(failure)
+        alive = machine is not None and machine.status is None
+        if self._session.hold is not None and machine is not None and alive and self.first:
+            self.first = False
+            self._session.hold(machine)
 
 
 def _told(
@@ -180,7 +194,7 @@ def run_scenario(name: str, session: Session) -> Report:
             smoke.seed = session.seed
         witness = _Witness(session, smoke)
         try:
-            run_steps(steps_of(name), smoke, witness)
+            run_steps(steps_of(name, session.deterministic), smoke, witness)
             _save_trace(smoke)
         except KeyboardInterrupt as error:
             witness.interrupted(time.monotonic() - started, interrupted_code(error))
@@ -188,7 +202,7 @@ def run_scenario(name: str, session: Session) -> Report:
             witness.error = error
         except Exception as error:
             witness.broke(time.monotonic() - started, own_error(error))
-    report = _report(session, smoke, witness, time.monotonic() - started)
+    report = _report(name, session, smoke, witness, time.monotonic() - started)
     session.run.write_json("run.json", report.for_run_folder())
     if report.verdict is Verdict.PASS:
         # command.txt says how it is made again.
@@ -204,7 +218,7 @@ def _save_trace(smoke: Smoke) -> None:
         smoke.run.write("tsm.log", trace.log)
 
 
-def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -> Report:
+def _report(name: str, session: Session, smoke: Smoke, witness: _Witness, seconds: float) -> Report:
     started = time.time() - seconds
     report = Report(
         checks=tuple(witness.checks),
@@ -216,6 +230,8 @@ def _report(session: Session, smoke: Smoke, witness: _Witness, seconds: float) -
         failures=tuple(witness.failures),
         extra={
             **provenance(started, session.arguments),
+            "scenario": name,
+            "deterministic": session.deterministic,
             "seed": smoke.seed.hex(),
             "images": _images(smoke.artefacts),
             "config": msgspec.to_builtins(session.config),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from harness.scenarios.scripted import Answers
     from harness.scenarios.sweep_machine import Sweep
     from harness.trace.record import Recorder
     from harness.trace.ring import Event
@@ -85,6 +86,16 @@ class Smoke:
     places: dict[str, Path] = field(default_factory=dict)
     sweep: Sweep | None = None
     calls: list[CallResult] = field(default_factory=list)
+    _answers: Answers | None = None
+
+    @property
+    def answers(self) -> Answers:
+        """What the commands of a script have printed, in a run without a dialogue."""
+        if self._answers is None:
+            from harness.scenarios.scripted import Answers
+
+            self._answers = Answers()
+        return self._answers
 
     def derived(self, purpose: str, size: int) -> bytes:
         """Return `size` bytes that follow from the seed."""

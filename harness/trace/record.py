@@ -6,15 +6,19 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.build.artefacts import Artefacts
 from harness.errors import ConfigError
 from harness.machine.ram import RAM_BASE
 from harness.machine.symbols import ElfSymbols
 from harness.trace.ring import TIMEBASE_HZ, Event, Memory, Ring, merge, read_rings
 from harness.trace.tsm import TsmStats, read_log, read_stats
+
+if TYPE_CHECKING:
+    # gdb's Python, which lacks what a build needs, imports this module too.
+    from harness.build.artefacts import Artefacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness import abi
-from harness.machine.symbols import ElfSymbols
+from harness.machine.symbols import Symbol
 
 # CSR time of QEMU's virt machine.
 TIMEBASE_HZ = 10_000_000
@@ -22,6 +22,13 @@ class Memory(Protocol):
 
     def read(self, address: int, size: int) -> bytes:
         """Return `size` bytes at a physical address."""
+
+
+class Symbols(Protocol):
+    """Symbols of a running image, such as those of its ELF file."""
+
+    def object(self, name: str) -> Symbol:
+        """Return the object called `name` at the address where it is; ConfigError without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ def merge(*rings: Iterable[Event]) -> list[Event]:
     )
 
 
-def read_rings(memory: Memory, symbols: ElfSymbols, writer: str, harts: int) -> list[Ring]:
+def read_rings(memory: Memory, symbols: Symbols, writer: str, harts: int) -> list[Ring]:
     """Read the rings of all harts that `writer` keeps in `<writer>_rings`."""
     symbol = symbols.object(f"{writer}_rings")
     size = symbol.size // abi.MAX_HARTS

@@ -7,8 +7,7 @@ import struct
 from dataclasses import dataclass
 
 from harness import abi
-from harness.machine.symbols import ElfSymbols
-from harness.trace.ring import Memory
+from harness.trace.ring import Memory, Symbols
 
 _LOG_HEADER = struct.Struct("<QQQ")
 _STATS = struct.Struct(f"<Q{len(abi.PageState)}QQQ")
@@ -75,13 +74,13 @@ def decode_stats(data: bytes) -> TsmStats:
     return TsmStats(pages, counts[-2], counts[-1])
 
 
-def read_log(memory: Memory, symbols: ElfSymbols) -> str:
+def read_log(memory: Memory, symbols: Symbols) -> str:
     """Read the TSM's log."""
     symbol = symbols.object("tsm_log")
     return decode_log(memory.read(symbol.address, symbol.size))
 
 
-def read_stats(memory: Memory, symbols: ElfSymbols) -> TsmStats:
+def read_stats(memory: Memory, symbols: Symbols) -> TsmStats:
     """Read the TSM's counts."""
     symbol = symbols.object("tsm_stats")
     return decode_stats(memory.read(symbol.address, symbol.size))

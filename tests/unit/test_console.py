@@ -35,8 +35,9 @@ class FakeLife:
         if self.error is not None:
             raise self.error
 
-    def check_awake(self) -> None:
+    def check_awake(self) -> bool:
         self.check()
+        return False
 
     def said(self) -> int:
         return self.drain.total if self.drain is not None else 0

@@ -29,11 +29,12 @@ from harness.errors import (
 )
 from harness.machine.argv import BootFiles
 from harness.machine.deadline import Deadline
-from harness.machine.forensics import Symbolizer, parse_registers
+from harness.machine.forensics import Symbolizer
 from harness.machine.machine import command_text, start_machine
 from harness.machine.monitor import Monitor
 from harness.machine.process import Qemu
 from harness.machine.ram import RAM_BASE, GuestRam
+from harness.machine.registers import parse_registers
 from harness.machine.rundir import RunDir, new_run, prune
 from harness.machine.symbols import ElfSymbols
 from tests.unit.elf_maker import RISCV, elf

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults by chance: processes are killed and stopped, disks fill; nothing is lost or left."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.conftest import ROOT, teecall
+from tests.system.test_environment import limited
+from tests.system.test_repeat import in_session, nothing_left
+from tests.system.test_supervision import qemus_of
+
+FAULTS = 200 if os.environ.get("TEECALL_NIGHTLY") else 12
+# Most runs are over by then, and one that was hit late must have its verdict too.
+LONGEST_S = 2.5
+LIMIT_S = 200.0
+# The verdicts of a run that the environment spoilt, or that was over before.
+ENDS = {"PASS", "INFRA"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to a run, and whether it can still write its verdict afterwards."""
+
+    name: str
+    hits: Callable[[subprocess.Popen[bytes], Path], None]
+    silences: bool = False
+    prepare: Callable[[], None] | None = None
+
+
+def kill_harness(process: subprocess.Popen[bytes], run_dir: Path) -> None:
+    process.kill()
+
+
+def term_harness(process: subprocess.Popen[bytes], run_dir: Path) -> None:
+    process.terminate()
+
+
+def freeze_harness(process: subprocess.Popen[bytes], run_dir: Path) -> None:
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGCONT)
+
+
+def each_qemu(number: signal.Signals) -> Callable[[subprocess.Popen[bytes], Path], None]:
+    def hit(process: subprocess.Popen[bytes], run_dir: Path) -> None:
+        for pid in qemus_of(run_dir):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    return hit
+
+
+def nothing(process: subprocess.Popen[bytes], run_dir: Path) -> None:
+    """The fault was there from the beginning."""
+
+
+FAULT_KINDS = (
+    Fault("SIGKILL to teecall", kill_harness, silences=True),
+    Fault("SIGTERM to teecall", term_harness),
+    Fault("SIGSTOP and SIGCONT to teecall", freeze_harness),
+    Fault("SIGKILL to QEMU", each_qemu(signal.SIGKILL)),
+    Fault("SIGSTOP to QEMU", each_qemu(signal.SIGSTOP)),
+    Fault("full disk", nothing, prepare=limited(100_000)),
+)
+
+
+def begin(run_dir: Path, fault: Fault) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "harness", "smoke", "--run-dir", str(run_dir)]
+    # A machine that was stopped is given up after this time.
+    limits = ["--set", "timeouts.stall_s=2", "--set", "timeouts.command_s=2"]
+    return subprocess.Popen(
+        [*command, *limits],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=fault.prepare,
+    )
+
+
+def test_faults_by_chance(tmp_path: Path) -> None:
+    assert teecall("build", "-q").returncode == 0
+    seed = int(os.environ.get("TEECALL_TEST_SEED") or time.time())
+    print(f"TEECALL_TEST_SEED={seed} repeats this campaign")
+    chance = random.Random(seed)
+    hit_a_machine = 0
+    # Each kind once, the rest by chance.
+    rest = chance.choices(FAULT_KINDS, k=FAULTS - len(FAULT_KINDS))
+    for number, fault in enumerate([*FAULT_KINDS, *rest]):
+        run_dir = tmp_path / f"run-{number}"
+        process = begin(run_dir, fault)
+        try:
+            time.sleep(chance.uniform(0.3, LONGEST_S))
+            hit_a_machine += bool(qemus_of(run_dir))
+            early = process.poll() is not None
+            fault.hits(process, run_dir)
+            status = process.wait(timeout=LIMIT_S)
+        finally:
+            process.kill()
+            process.wait()
+        label = f"{number}: {fault.name}, seed {seed}, status {status}"
+        assert nothing_left(process.pid), f"{label}: {in_session(process.pid)} left"
+        assert qemus_of(run_dir) == [], f"{label}: QEMU left"
+        if fault.silences and not early and status == -signal.SIGKILL:
+            continue
+        # A run that is told to end before it has begun has its status alone.
+        if not (run_dir / "run.json").exists():
+            assert status in (99, 143), label
+            continue
+        report = json.loads((run_dir / "run.json").read_text())
+        assert report["verdict"] in ENDS, f"{label}: {report['verdict']} {report['failures']}"
+    assert hit_a_machine >= FAULTS // 4, f"only {hit_a_machine} of {FAULTS} hit a machine"
+    # The store is whole: everything is found in it and has its digest.
+    done = teecall("build")
+    assert done.returncode == 0 and "damaged" not in done.stdout, done.stdout
+    assert teecall("smoke").returncode == 0
