@@ -114,11 +114,13 @@ class Machine:
         self.uart.note(expectation(watch.allowed))
         try:
             yield deaths
-            self._check_uart()
         finally:
+            # What was said in the block is judged as in the block, also when it ends by an error.
+            self.death()
             watch.allowed = before
             self.uart.note(expectation(before))
             deaths[:] = watch.expected[found:]
+        self._check_uart()
 
     def death(self) -> Death | None:
         """Return the unexpected death that the machine has told of so far, if any."""

@@ -137,6 +137,7 @@ def test_tsm_that_panics(smoke: Smoke, tmp_path: Path) -> None:
         tmp_path,
     )
     run = tmp_path / "run"
+    assert smoke("--run-dir", str(run)).status == 0
     result = smoke("--set", f"tsm.source=path:{tree}", "--run-dir", str(run))
     assert result.status == 1, result.screen
     assert result.check("launch")["verdict"] == "CRASH"

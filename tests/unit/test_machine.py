@@ -23,12 +23,15 @@ from harness.errors import (
     ConfigError,
     InfraError,
     MachineCrash,
+    MachineHang,
     NoSpace,
     ToolMissing,
     UsageError,
 )
+from harness.machine import machine as machine_module
 from harness.machine.argv import BootFiles
 from harness.machine.deadline import Deadline
+from harness.machine.deaths import DeathWatch
 from harness.machine.forensics import Symbolizer
 from harness.machine.machine import command_text, start_machine
 from harness.machine.monitor import Monitor
@@ -320,3 +323,63 @@ def test_symbol_is_found_with_its_size(tmp_path: Path) -> None:
     assert ElfSymbols(path, runs_at=RAM_BASE).object("tsmd_rings").address == RAM_BASE + 0x20
     with pytest.raises(ConfigError, match="no symbol other"):
         ElfSymbols(path).object("other")
+
+
+class _Uart:
+    """What a UART has said, as `Machine.allow` looks at it."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.notes: list[str] = []
+
+    def read(self, position: int) -> bytes:
+        return self.said[position:]
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+
+def allowing() -> tuple[machine_module.Machine, _Uart]:
+    """A machine of which only the UART and the watch for deaths are there."""
+    uart = _Uart()
+    found = object.__new__(machine_module.Machine)
+    object.__setattr__(found, "uart", uart)
+    object.__setattr__(found, "_deaths", DeathWatch())
+    return found, uart
+
+
+PANIC = b"tsmd: TSM panic: x\n"
+
+
+def test_death_is_allowed_inside_the_block_only() -> None:
+    machine, uart = allowing()
+    with machine.allow("tsm") as deaths:
+        uart.said += PANIC
+    assert [death.kind for death in deaths] == ["TSM panic"]
+    assert [note.rpartition(" ")[2] for note in uart.notes] == ["tsm", "none"]
+    uart.said += PANIC
+    with pytest.raises(MachineCrash, match="TSM panic"), machine.allow("tsm"):
+        pytest.fail("what was said before the block is not allowed")
+
+
+def test_another_death_is_not_allowed() -> None:
+    machine, uart = allowing()
+    with pytest.raises(MachineCrash, match="kernel panic"), machine.allow("tsm"):
+        uart.said += b"[    1.0] Kernel panic - not syncing: y\n"
+
+
+def test_error_in_the_block_leaves_the_death_allowed() -> None:
+    machine, uart = allowing()
+    with pytest.raises(NoSpace), machine.allow("tsm"):
+        uart.said += PANIC
+        raise NoSpace("full")
+    assert machine.death() is None
+    with pytest.raises(ValueError, match="allow"), machine.allow("tmp"):
+        pytest.fail("a component that there is not")
+
+
+def test_stall_is_a_hang() -> None:
+    machine, uart = allowing()
+    uart.said += b"[   22.0] watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\n"
+    with pytest.raises(MachineHang, match="soft lockup"), machine.allow("tsm"):
+        pytest.fail("not reached")
