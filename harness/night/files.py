@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -95,7 +94,7 @@ def write_all(night: Night, history: History | None) -> list[Path]:
 
 def write_page(night: Night, out: Path, history: History | None) -> bool:
     """Write a night as a page; tell whether this teecall can."""
-    with suppress(ModuleNotFoundError):
-        importlib.import_module("harness.report.html").write_html(night, out, history)
-        return True
-    return False
+    if importlib.util.find_spec("harness.report.html") is None:
+        return False
+    importlib.import_module("harness.report.html").write_html(night, out, history)
+    return True
