@@ -21,7 +21,7 @@ from harness.night.convert import run_record
 from harness.night.journal import Journal, now
 from harness.night.plan import Planned
 from harness.night.stops import Stops
-from harness.report.record import Record, RunRecord, StartRecord
+from harness.report.record import BuildRecord, Record, RunRecord, StartRecord
 from harness.verdict import Verdict
 
 OUT_OF_TIME = "the time budget is over"
@@ -85,6 +85,7 @@ class Loop:
     _unbuilt: list[Group] = field(default_factory=list)
     _building: tuple[Future[Built], Group] | None = None
     _spoilt: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _told_keys: set[str] = field(default_factory=set)
 
     def run(
         self, runs: list[Planned], groups: list[Group], backend: Backend, builder: Executor
@@ -101,7 +102,7 @@ class Loop:
         self._group = {id(run): group for group in groups for run in group.runs}
         self._unbuilt = [group for group in groups if not group.is_ready]
         for record in builds.present(groups):
-            self._write(record)
+            self._tell_build(record)
         while not self.why:
             self._begin_build(builder)
             self._begin_runs(backend)
@@ -154,7 +155,7 @@ class Loop:
             # Its process was killed, for want of memory perhaps.
             built = Built((), {}, own_error(error))
         for record in built.records:
-            self._write(record)
+            self._tell_build(record)
         if group.take(built):
             self._unbuilt.append(group)
         elif group.error is not None:
@@ -171,6 +172,13 @@ class Loop:
         for run in [run for run in self._waiting if self._group[id(run)] is group]:
             self._waiting.remove(run)
             self._finish(run, _unbuilt(self._cell(run), error))
+
+    def _tell_build(self, record: BuildRecord) -> None:
+        """Write down that a component is there, once, and every time that it is not."""
+        if record.error is not None or record.key not in self._told_keys:
+            self._write(record)
+        if record.error is None:
+            self._told_keys.add(record.key)
 
     # --- runs ---
 

@@ -12,15 +12,17 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from harness.cells.backend import Backend
 from harness.cells.cell import Cell, CellResult, Need, spoilt
 from harness.cells.limit import limited
+from harness.cli.nightly import command as nightly_command
 from harness.config.formats import Limits
 from harness.config.matrix import CellSpec
 from harness.config.schema import Config
 from harness.config.suite import Quarantine
-from harness.errors import DeadlineExceeded, InfraError, UsageError
+from harness.errors import ConfigError, DeadlineExceeded, InfraError, UsageError
 from harness.night.builds import Group
 from harness.night.journal import Journal
 from harness.night.loop import Loop, Told, exit_code
@@ -242,6 +244,53 @@ def test_a_limit_ends_what_waits() -> None:
         pass
     # The alarm of a block that has ended does not come.
     threading.Event().wait(0.1)
+
+
+BAD: dict[str, tuple[str, str]] = {
+    "all-excluded": ("axes: {a: [{label: x}]}\nexclude: [{a: x}]", "no cell"),
+    "no-axis": ("axes: {}", "no cell"),
+    "expired": (
+        "axes: {a: [{label: x}]}\nquarantine:\n  - {where: {a: x}, reason: r, "
+        "url: https://example.org/1, expires: 2020-01-01}",
+        "this quarantine ended on 2020-01-01",
+    ),
+    "no-reason": (
+        "axes: {a: [{label: x}]}\nquarantine:\n  - {where: {a: x}, reason: '', "
+        "url: https://example.org/1, expires: 2999-01-01}",
+        "reason",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_matrix_that_will_not_do_leaves_no_night(name: str, tmp_path: Path, cache: Path) -> None:
+    text, says = BAD[name]
+    matrix = tmp_path / "m.yaml"
+    matrix.write_text(f"format: 1\nsuite: smoke\n{text}\n")
+    out = tmp_path / "night"
+    done = CliRunner().invoke(nightly_command, ["--matrix", str(matrix), "--out", str(out)])
+    assert isinstance(done.exception, ConfigError)
+    assert says in done.exception.message and str(matrix) in done.exception.message
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--matrix", "smoke", "--suite", "smoke"], "--matrix and --suite"),
+        (["--matrix", "smoke", "--shard", "9/9"], "no cell"),
+        (["--matrix", "smoke", "--store", "here"], "--store here"),
+        (["--matrix", "smoke", "--scheduler", "what://x"], "--scheduler what://x"),
+    ],
+)
+def test_a_command_line_that_will_not_do(
+    words: list[str], says: str, tmp_path: Path, cache: Path
+) -> None:
+    out = tmp_path / "night"
+    done = CliRunner().invoke(nightly_command, [*words, "--out", str(out)])
+    assert isinstance(done.exception, UsageError), done.exception
+    assert says in done.exception.message
+    assert not out.exists()
 
 
 def test_planned_runs_carry_their_limit(tmp_path: Path) -> None:
