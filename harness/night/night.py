@@ -126,7 +126,8 @@ def run_night(
         try:
             loop.run(runs, grouped(runs, told.offline), backend, builder)
         finally:
-            builder.kill()
+            # Compilers go with the build that has started them.
+            (builder.kill if stops.again.done() else builder.end)()
             builder.shutdown()
         end = EndRecord(
             dt=now(),

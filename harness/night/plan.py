@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ _UNKNOWN_S = {"smoke": 5.0}
 _UNKNOWN_OTHER_S = 20.0
 # Only the newest runs of a cell tell how it will do tonight.
 _NEWEST = 20
+_RECENT_S = 60 * 86400
 _BAD = (Verdict.FAIL, Verdict.CRASH, Verdict.HANG, Verdict.TIMEOUT)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+=,-]+")
 
@@ -113,7 +115,7 @@ def planned(
 
 def _by_scenario_and_cell(history: History) -> dict[str, list[Past]]:
     found: dict[str, list[Past]] = {}
-    for run in history.runs():
+    for run in history.runs(time.time() - _RECENT_S):
         if run.verdict is not None and run.verdict not in (Verdict.INFRA, Verdict.SKIP):
             found.setdefault(f"cell {run.cell}", []).append(run)
             found.setdefault(f"scenario {run.scenario}", []).append(run)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -126,8 +126,8 @@ def test_an_executor_that_fails_is_survived(kit: Kit) -> None:
 
 def test_nothing_is_begun_that_cannot_end_in_time(kit: Kit) -> None:
     with open_history(kit.history) as history:
-        long = nights.run_record("long", duration_s=100.0)
-        short = nights.run_record("short", duration_s=0.2)
+        long = nights.run_record("long", duration_s=100.0, started=hours_ago(1))
+        short = nights.run_record("short", duration_s=0.2, started=hours_ago(1))
         history.add("n0", [long, short])
     night = kit.night(
         [spec("long"), spec("short")],
@@ -142,7 +142,7 @@ def test_nothing_is_begun_that_cannot_end_in_time(kit: Kit) -> None:
 
 def test_what_runs_at_the_end_of_the_time_is_ended(kit: Kit) -> None:
     with open_history(kit.history) as history:
-        history.add("n0", [nights.run_record("late", duration_s=0.1)])
+        history.add("n0", [nights.run_record("late", duration_s=0.1, started=hours_ago(1))])
 
     def run(cell: Cell) -> CellResult:
         assert kit.ended.wait(20)
@@ -159,7 +159,10 @@ def test_the_first_failure_that_counts_may_end_it(kit: Kit) -> None:
     with open_history(kit.history) as history:
         # So that their order is that of the list.
         seconds = {"known": 1.0, "good": 2.0, "bad": 3.0, "late": 4.0}
-        history.add("n0", [nights.run_record(n, duration_s=s) for n, s in seconds.items()])
+        history.add(
+            "n0",
+            [nights.run_record(n, duration_s=s, started=hours_ago(1)) for n, s in seconds.items()],
+        )
     cells = [spec("known", known), spec("good"), spec("bad"), spec("late")]
     night = kit.night(
         cells, lambda cell: result(cell, verdicts.get(cell.label, Verdict.PASS)), until_fail=True
@@ -184,11 +187,15 @@ def test_a_second_request_does_not_wait(kit: Kit) -> None:
     assert all("interrupted" in record.why for record in night.not_run)
 
 
+def hours_ago(hours: int) -> str:
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+
+
 def test_order_and_labels(kit: Kit) -> None:
     with open_history(kit.history) as history:
         # `quick` and `slow` fail as often as each other, `good` never.
         runs = [
-            nights.run_record(name, verdict, duration_s=seconds, started=f"2026-01-0{day}")
+            nights.run_record(name, verdict, duration_s=seconds, started=hours_ago(day))
             for day in (1, 2, 3)
             for name, verdict, seconds in (
                 ("good", Verdict.PASS, 2.0),
