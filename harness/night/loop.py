@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from harness.cells.backend import Backend
 from harness.cells.cell import Cell, CellResult, spoilt, without_run
@@ -119,19 +120,17 @@ class Loop:
 
     def _wait(self) -> None:
         """Wait for the next thing that happens, and take it."""
-        waited: set[Future[object]] = {*self._running, self.stops.asked}  # type: ignore[arg-type]
+        waited: set[Future[Any]] = {*self._running, self.stops.asked}
         if self._building is not None:
-            waited.add(self._building[0])  # type: ignore[arg-type]
+            waited.add(self._building[0])
         done, _ = wait(waited, timeout=self.told.left_s, return_when=FIRST_COMPLETED)
         for future in [future for future in self._running if future in done]:
             self._settle(future)
         if self._building is not None and self._building[0] in done:
             self._take_build()
-        if self.stops.asked.done():
-            self.interrupted = _SIGNALLED + self.stops.asked.result()
-            self.why = "interrupted"
-        elif not done:
+        if not done:
             self.why = OUT_OF_TIME
+        self._listen()
 
     # --- builds ---
 
@@ -242,32 +241,35 @@ class Loop:
     def _end(self, backend: Backend) -> None:
         """Bring what still goes on to its end: by itself after a failure, else now."""
         if not self.interrupted and self.why != OUT_OF_TIME:
-            while self._running and not self.stops.asked.done():
-                done, _ = wait(
-                    {*self._running, self.stops.asked},  # type: ignore[arg-type]
-                    timeout=self.told.left_s,
-                    return_when=FIRST_COMPLETED,
-                )
-                if not done:
-                    break
-                for future in [future for future in self._running if future in done]:
-                    self._settle(future)
-        begun = time.monotonic()
+            while self._running and self._took(self.stops.asked, self.told.left_s, self._settle):
+                pass
+            self._listen()
         backend.end()
-        while self._running and time.monotonic() - begun < GRACE_S:
-            done, _ = wait(
-                {*self._running, self.stops.again},  # type: ignore[arg-type]
-                timeout=GRACE_S - (time.monotonic() - begun),
-                return_when=FIRST_COMPLETED,
-            )
-            if self.stops.again.done():
-                break
-            for future in [future for future in self._running if future in done]:
-                self._ended(future)
+        end = time.monotonic() + GRACE_S
+        while self._running and self._took(
+            self.stops.again, max(0.0, end - time.monotonic()), self._ended
+        ):
+            pass
         backend.kill()
-        for going in list(self._running.values()):
+        for going in self._running.values():
             self._write(going.run.not_run(now(), f"{self.why}: it was killed while it ran"))
         self._running.clear()
+
+    def _took(
+        self, stop: Future[int], limit_s: float | None, take: Callable[[Future[CellResult]], None]
+    ) -> bool:
+        """Wait for runs and take those that have ended; False when the wait is over."""
+        waited: set[Future[Any]] = {*self._running, stop}
+        done, _ = wait(waited, timeout=limit_s, return_when=FIRST_COMPLETED)
+        for future in [future for future in self._running if future in done]:
+            take(future)
+        return bool(done) and not stop.done()
+
+    def _listen(self) -> None:
+        """Note that somebody has asked to end, if so."""
+        if self.stops.asked.done():
+            self.interrupted = _SIGNALLED + self.stops.asked.result()
+            self.why = "interrupted"
 
     def _ended(self, future: Future[CellResult]) -> None:
         """Take a run that was asked to end: it may have come to its end all the same."""
