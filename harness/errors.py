@@ -89,6 +89,8 @@ class OutputLost(InfraError):
 class BuildError(TeecallError):
     """A component does not build. `details` holds the compiler's first errors."""
 
+    component = ""
+
 
 class Cancelled(TeecallError):
     """Another component failed, or the user ended the run: this one was stopped."""

@@ -28,10 +28,11 @@ from harness.build.kernel import (
 )
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
 from harness.build.referenced import file_of, given, missing_recipes
+from harness.build.share import share_of
 from harness.build.store import Key, Store, key_of
 from harness.build.userland import GuestsRecipe, InitramfsRecipe, KvmToolRecipe, TvmToolRecipe
 from harness.config.schema import Config
-from harness.errors import Cancelled, ConfigError, TeecallError
+from harness.errors import BuildError, Cancelled, ConfigError, TeecallError
 from harness.files import scratch
 from harness.locks import worker_pool
 from harness.sources.resolve import Sources
@@ -106,12 +107,13 @@ class Builder:
         self._cache = resources.cache_dir()
         self._store = Store(self._cache)
         offline = offline or bool(os.environ.get("TEECALL_OFFLINE"))
+        self._share = share_of(ui.note, offline)
         self.sources = Sources(config, ui, offline=offline, cache=self._cache)
 
     def run(self) -> Outcome:
         """Build what is missing."""
         plan = self.plan()
-        missing = self._missing(plan)
+        missing = self._fetched(self._missing(plan))
         if missing:
             for step in missing.values():
                 for program in step.recipe.programs:
@@ -122,6 +124,9 @@ class Builder:
             plan = self.plan()
             missing = self._missing(plan)
             self._build(plan, missing)
+        if self._share is not None:
+            for step in plan.values():
+                self._share.offer(step.key, self._store.place(step.key))
         places = {name: self._store.place(step.key) for name, step in plan.items()}
         present = tuple(name for name in plan if name not in missing)
         return Outcome(self._artefacts(places), tuple(missing), present, places)
@@ -182,6 +187,21 @@ class Builder:
                 missing[name] = step
         return missing
 
+    def _fetched(self, missing: dict[str, Step]) -> dict[str, Step]:
+        """Fetch what others have built already; return what is missing all the same."""
+        share = self._share
+        if share is None or not missing:
+            return missing
+
+        def fetch(name: str) -> bool:
+            self._ui.start(name, f"fetching from {share.url}")
+            found = share.fetch(missing[name].key, self._store)
+            self._ui.done(name, "fetched" if found else "is not there")
+            return found
+
+        found = self._in_parallel(list(missing), fetch)
+        return {name: step for name, step in missing.items() if not found[name]}
+
     def _build(self, plan: dict[str, Step], missing: dict[str, Step]) -> None:
         jobserver = Jobserver(self._config.build.jobs or len(os.sched_getaffinity(0)))
         tools = Tools(jobserver)
@@ -220,9 +240,11 @@ class Builder:
                 tools.stop()
                 raise
 
-    def _in_parallel(self, names: list[str], work: Callable[[str], T]) -> None:
+    def _in_parallel(self, names: list[str], work: Callable[[str], T]) -> dict[str, T]:
         with worker_pool(len(names)) as pool:
-            _raise_first([pool.submit(work, name) for name in names])
+            futures = [pool.submit(work, name) for name in names]
+            _raise_first(futures)
+        return {name: future.result() for name, future in zip(names, futures, strict=True)}
 
     def _make(self, plan: dict[str, Step], name: str, tools: Tools) -> None:
         step = plan[name]
@@ -238,6 +260,8 @@ class Builder:
         except TeecallError as error:
             self._ui.failed(name, "FAILED")
             error.message = f"{name}: {error.message}"
+            if isinstance(error, BuildError):
+                error.component = name
             raise
         self._ui.done(name, "built" if out is not None else "built by another process")
 

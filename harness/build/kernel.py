@@ -129,10 +129,16 @@ class CovhRecipe(Recipe):
         module = bench.work / "guest-images/host/covh"
         bench.copy_folder(bench.sources.materialise("host") / "covh", module)
         build = self.kernel_build(bench)
-        places = {f"{bench.work}/": "", f"{(build / 'source').resolve()}/": "", str(build): "."}
+        tree = (build / "source").resolve()
+        where = [f"-C{build}"]
+        if not (tree / "Makefile").is_file() and "linux" in self.sources:
+            # A build that was fetched names its sources by a path of where it was made.
+            tree = bench.sources.materialise("linux")
+            where = [f"-C{tree}", f"O={build}"]
+        places = {f"{bench.work}/": "", f"{tree}/": "", str(build): "."}
         maps = " ".join(f"-ffile-prefix-map={place}={name}" for place, name in places.items())
         bench.make(
-            f"-C{build}",
+            *where,
             "ARCH=riscv",
             f"M={module}",
             f"ABI_DIR={bench.work / 'firmware/abi'}",

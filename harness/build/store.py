@@ -66,13 +66,13 @@ class Store:
             full: read and hash every file, instead of comparing sizes and times.
         """
         place = self.place(key)
-        manifest = _read_manifest(place)
+        manifest = read_manifest(place)
         if manifest is None:
             return None
         files = manifest["files"]
         if not full and all(_unchanged(place / name, entry) for name, entry in files.items()):
             return place
-        if not all(_same_content(place / name, entry) for name, entry in files.items()):
+        if not all(same_content(place / name, entry) for name, entry in files.items()):
             return None
         if not full:
             # Copied or touched, but whole: remember the new times.
@@ -80,11 +80,15 @@ class Store:
         return place
 
     @contextmanager
-    def build(self, key: Key, inputs: Mapping[str, object]) -> Iterator[Path | None]:
+    def build(self, key: Key, inputs: Mapping[str, object] | None) -> Iterator[Path | None]:
         """Give a folder to build an entry in, which is published when the block ends well.
 
         Another process that builds the same key is waited for; the block then gets None, because
         the entry is there.
+
+        Args:
+            key: of the entry.
+            inputs: what it is made from; None when the block brings a finished manifest too.
 
         Raises:
             NoSpace: the disk is full; nothing is published.
@@ -98,7 +102,8 @@ class Store:
                 out = folder / "out"
                 out.mkdir()
                 yield out
-                _write_manifest(out, inputs)
+                if inputs is not None:
+                    _write_manifest(out, inputs)
                 publish(out, self.place(key))
 
     def drop(self, key: Key) -> None:
@@ -107,7 +112,8 @@ class Store:
             shutil.rmtree(self.place(key), ignore_errors=True)
 
 
-def _read_manifest(place: Path) -> dict[str, Any] | None:
+def read_manifest(place: Path) -> dict[str, Any] | None:
+    """Return the manifest of an entry's folder; None when it has none that is complete."""
     try:
         manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -145,7 +151,8 @@ def _unchanged(path: Path, entry: list[object]) -> bool:
     return [status.st_size, status.st_mtime_ns] == entry[:2]
 
 
-def _same_content(path: Path, entry: list[object]) -> bool:
+def same_content(path: Path, entry: list[object]) -> bool:
+    """Tell whether a file has the size and the hash that a manifest says."""
     try:
         return path.stat().st_size == entry[0] and sha256_of(path) == entry[2]
     except OSError:

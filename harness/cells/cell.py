@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 import time
@@ -10,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.cells.limit import limited
 from harness.config.schema import Config
-from harness.errors import CallerError, TeecallError, own_error
+from harness.errors import CallerError, DeadlineExceeded, TeecallError, own_error
 from harness.machine.rundir import new_run
 from harness.scenarios.report import Failure, Report, failure_of
 from harness.scenarios.session import Session, run_scenario
@@ -44,6 +46,8 @@ class Cell:
         offline: never touch the network.
         arguments: of the `teecall` that asked for it; the evidence says so.
         attempt: 1, and more when the environment spoilt earlier attempts.
+        limit_s: the time it may take in seconds; None for no limit beside those of its steps.
+        store: URL of the store that artefacts are shared by; None for that of the process.
     """
 
     scenario: str
@@ -54,6 +58,8 @@ class Cell:
     offline: bool = False
     arguments: tuple[str, ...] = ()
     attempt: int = 1
+    limit_s: float | None = None
+    store: str | None = None
 
     @property
     def need(self) -> Need:
@@ -140,6 +146,8 @@ def run_cell(cell: Cell) -> CellResult:
     Only an interruption is in the report as INFRA and not raised, as with `teecall run`.
     """
     started = time.monotonic()
+    if cell.store is not None:
+        os.environ["TEECALL_STORE"] = cell.store
     try:
         run = new_run(cell.place)
         session = Session(
@@ -151,7 +159,8 @@ def run_cell(cell: Cell) -> CellResult:
             seed=cell.seed,
             arguments=cell.arguments,
         )
-        return _of_report(cell, run_scenario(cell.scenario, session))
+        with limited(cell.limit_s):
+            return _of_report(cell, run_scenario(cell.scenario, session))
     except CallerError as error:
         return CellResult(
             cell,
@@ -162,6 +171,10 @@ def run_cell(cell: Cell) -> CellResult:
             node=platform.node(),
             started=time.time() - (time.monotonic() - started),
         )
+    except DeadlineExceeded as error:
+        # Between two checks, or while the evidence was written.
+        seconds = time.monotonic() - started
+        return without_run(cell, error, Verdict.TIMEOUT, seconds)
     except Exception as error:
         return spoilt(cell, own_error(error), time.monotonic() - started)
 
@@ -174,15 +187,28 @@ def spoilt(cell: Cell, error: TeecallError, seconds: float) -> CellResult:
         error: what stood in the way.
         seconds: time lost.
     """
-    failure = failure_of("run", error)
-    check = Check("run", Verdict.INFRA, error.message, seconds)
+    return without_run(cell, error, Verdict.INFRA, seconds)
+
+
+def without_run(
+    cell: Cell, error: TeecallError, verdict: Verdict, seconds: float, check: str = "run"
+) -> CellResult:
+    """Return the result of a cell that came to no report of its own.
+
+    Args:
+        cell: the cell.
+        error: what stood in the way.
+        verdict: what that means.
+        seconds: time it took.
+        check: what is to have failed.
+    """
     return CellResult(
         cell,
-        Verdict.INFRA,
-        Verdict.INFRA.exit_code,
+        verdict,
+        verdict.exit_code,
         seconds,
-        checks=(check,),
-        failures=(failure,),
+        checks=(Check(check, verdict, error.message, seconds),),
+        failures=(failure_of(check, error),),
         node=platform.node(),
         started=time.time() - seconds,
     )

@@ -8,6 +8,7 @@ does not want them any more must be able to end them, which no cluster does with
 from __future__ import annotations
 
 import pickle
+import platform
 import threading
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from harness import __version__
 from harness.cells.cell import Cell, CellResult, run_cell
 from harness.cells.worker import Call, Nursery
 from harness.errors import Cancelled
+from harness.verdict import Verdict
 
 _LOST = "the cluster lost the worker that ran it"
 
@@ -48,7 +50,30 @@ def run_remote(cell: Cell, client: str) -> CellResult:
         with _mutex:
             _calls[client].discard(call)
     assert isinstance(result, CellResult)
-    return replace(result, spoilt=lost)
+    return _from_here(replace(result, spoilt=lost))
+
+
+def _from_here(result: CellResult) -> CellResult:
+    """Name the worker when its environment stood in the way: the others may be in order."""
+    if not result.is_spoilt:
+        return result
+    where = f"on the worker {_address()}: "
+    checks = (
+        replace(check, detail=where + check.detail) if check.verdict is Verdict.INFRA else check
+        for check in result.checks
+    )
+    failures = (replace(found, message=where + found.message) for found in result.failures)
+    return replace(result, checks=tuple(checks), failures=tuple(failures))
+
+
+def _address() -> str:
+    from distributed import get_worker
+
+    try:
+        return str(get_worker().address)
+    except ValueError:
+        # The worker was closed meanwhile.
+        return platform.node()
 
 
 def _begin(client: str) -> Call:

@@ -73,7 +73,7 @@ class Scheduler:
         found = []
         for future in done:
             cell, _ = self._running.pop(future)
-            result = _outcome(future, cell, 0.0)
+            result = outcome(future, cell, 0.0)
             if not result.is_spoilt:
                 found.append(self._complete(result))
         return found
@@ -103,7 +103,7 @@ class Scheduler:
     def _settled(self, future: Future[CellResult]) -> CellResult | None:
         """Return what came of a cell, or None when it is to be run again."""
         cell, begun = self._running.pop(future)
-        result = _outcome(future, cell, time.monotonic() - begun)
+        result = outcome(future, cell, time.monotonic() - begun)
         if result.is_spoilt and cell.attempt <= RETRIES:
             why = result.failures[0].message if result.failures else "interrupted"
             self._spoilt[cell.label] = (*self._spoilt.get(cell.label, ()), why)
@@ -116,7 +116,14 @@ class Scheduler:
         return replace(result, spoilt=(*self._spoilt.pop(result.cell.label, ()), *result.spoilt))
 
 
-def _outcome(future: Future[CellResult], cell: Cell, seconds: float) -> CellResult:
+def outcome(future: Future[CellResult], cell: Cell, seconds: float) -> CellResult:
+    """Return what came of a cell, also when its executor failed with it.
+
+    Args:
+        future: is done.
+        cell: what was submitted.
+        seconds: since then.
+    """
     try:
         return future.result()
     except CancelledError:

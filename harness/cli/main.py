@@ -32,7 +32,10 @@ from harness.ui import styled
 _FOLDER = Path(__file__).parent
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 # The order of a first day's work; verbs that are not named here follow alphabetically.
-_ORDER = ("doctor", "fetch", "build", "boot", "smoke", "run", "replay", "gdb", "bench", "config")
+_ORDER = (
+    *("doctor", "fetch", "build", "boot", "smoke", "run", "nightly", "report", "history"),
+    *("parse", "replay", "gdb", "test", "bench", "config"),
+)
 
 
 def _verb_files() -> dict[str, Path]:
