@@ -102,12 +102,6 @@ void hart_fill(unsigned long round)
 	fp_load(fp_wanted);
 	if (vlenb) {
 		vector_fill(&vector_wanted, vlenb, salt & 0xffff);
-		/*
-		 * These two stay 0 here: a TVM that changed them and was
-		 * interrupted often did not get its vector state back.
-		 */
-		vector_wanted.vcsr = 0;
-		vector_wanted.vstart = 0;
 		vector_load(&vector_wanted, vlenb);
 	}
 	if (!have_sstc)

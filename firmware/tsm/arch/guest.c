@@ -86,21 +86,19 @@ static void load_fp(const struct guest_context *guest)
 		return;
 	/*
 	 * With FS Off an FP instruction of the guest would trap, however its
-	 * own vsstatus.FS is set. Clean tells us later if it wrote anything.
+	 * own vsstatus.FS is set.
 	 */
 	csr_set(CSR_SSTATUS, SSTATUS_FS);
 	fp_save(host_fp[arch_hart()]);
 	fp_restore(guest->fp);
-	csr_clear(CSR_SSTATUS, SSTATUS_FS);
-	csr_set(CSR_SSTATUS, SSTATUS_FS_CLEAN);
 }
 
 static void put_fp(struct guest_context *guest)
 {
 	if (!have_fp)
 		return;
-	if ((csr_read(CSR_SSTATUS) & SSTATUS_FS) == SSTATUS_FS)
-		fp_save(guest->fp);
+	/* Whatever sstatus.FS says, as with V: a write of fcsr may leave it Clean. */
+	fp_save(guest->fp);
 	/* The host's values also overwrite the guest's in the hart. */
 	fp_restore(host_fp[arch_hart()]);
 	csr_clear(CSR_SSTATUS, SSTATUS_FS);

@@ -78,17 +78,18 @@ void vector_load(const void *guest)
 	csr_set(CSR_SSTATUS, SSTATUS_VS);
 	vector_save(host_state());
 	vector_restore(guest);
-	/* Clean tells us later if the guest wrote anything. */
-	csr_clear(CSR_SSTATUS, SSTATUS_VS);
-	csr_set(CSR_SSTATUS, SSTATUS_VS_CLEAN);
 }
 
 void vector_put(void *guest)
 {
 	if (!vlenb)
 		return;
-	if ((csr_read(CSR_SSTATUS) & SSTATUS_VS) == SSTATUS_VS)
-		vector_save(guest);
+	/*
+	 * Saved though sstatus.VS may say Clean: the guest's writes of CSRs as
+	 * vcsr and vstart make on some harts only its own vsstatus.VS Dirty,
+	 * which it can make Clean again itself, and a loss would be silent.
+	 */
+	vector_save(guest);
 	vector_restore(host_state());
 	csr_clear(CSR_SSTATUS, SSTATUS_VS);
 }

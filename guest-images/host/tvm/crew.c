@@ -74,6 +74,8 @@ void crew_parse(struct args *args, struct crew_options *options,
 			options->arg = args_number(args, "--arg");
 		else if (!strcmp(word, "--timeout"))
 			options->timeout_s = args_number(args, "--timeout");
+		else if (!strcmp(word, "--hold"))
+			options->hold = true;
 		else if (!strncmp(word, "--", 2) || options->path || !with_guest)
 			usage_error("unexpected \"%s\"", word);
 		else

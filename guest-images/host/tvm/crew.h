@@ -47,6 +47,8 @@ struct crew_options {
 	/* The guest's argument */
 	uint64_t arg;
 	uint64_t timeout_s;
+	/* Go on until SIGUSR1 */
+	bool hold;
 };
 
 /* crew.c */

@@ -28,8 +28,9 @@ static const char usage[] =
 "          on every CPU at once: convert, fence, reclaim, launch TVMs; JSON\n"
 "  visible [--rounds N] [--timeout SECONDS]\n"
 "          what one CPU converts or reclaims all see at once; JSON\n"
-"  shootdown ELF [--rounds N] [--timeout SECONDS]\n"
-"          a page is closed under threads whose CPUs run TVMs; JSON\n"
+"  shootdown ELF [--rounds N] [--timeout SECONDS] [--hold]\n"
+"          a page is closed under threads whose CPUs run TVMs; JSON;\n"
+"          --hold: more rounds than N until SIGUSR1 comes\n"
 "  contend ELF --arg EXITS [--timeout SECONDS]\n"
 "          all CPUs run one vCPU, which may be on one at a time; JSON\n"
 "exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";

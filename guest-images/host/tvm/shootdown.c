@@ -3,7 +3,8 @@
  * tvm shootdown: a process with a thread on each CPU maps a page, all threads
  * read it, one closes it, and then nobody can read it any more. Meanwhile a
  * TVM runs on each CPU, so that the remote fences and the interrupts between
- * processors find the hart in the TSM or in a guest.
+ * processors find the hart in the TSM or in a guest. With --hold all of it goes
+ * on until SIGUSR1 comes, so that one can look at it first.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -18,8 +19,8 @@
 
 static struct crew_options options = { .rounds = 100, .timeout_s = 30 };
 
-/* Words that the processes share: how many TVMs run */
-enum { RUNNING };
+/* Words that the processes share: how many TVMs run, and: no more rounds */
+enum { RUNNING, ENOUGH };
 
 static void guest(struct crew *crew, unsigned int index)
 {
@@ -61,6 +62,7 @@ struct reader {
 };
 
 static pthread_barrier_t barrier;
+/* NULL: there is none any more, the rounds are over. */
 static volatile uint8_t *volatile page;
 
 static __thread sigjmp_buf fault_return;
@@ -94,8 +96,10 @@ static void *read_rounds(void *argument)
 
 	if (!pin_to(reader->cpu))
 		crew_fail(reader->tally, "CPU %d went away", reader->cpu);
-	for (uint64_t i = 0; i < options.rounds; i++) {
+	for (;;) {
 		pthread_barrier_wait(&barrier);
+		if (!page)
+			return NULL;
 		reader->missing += faults(page);
 		pthread_barrier_wait(&barrier);
 		/* The page is being closed now, by the first thread. */
@@ -103,7 +107,6 @@ static void *read_rounds(void *argument)
 		reader->stale += !faults(page);
 		pthread_barrier_wait(&barrier);
 	}
-	return NULL;
 }
 
 static void *fresh_page(void)
@@ -128,9 +131,12 @@ static void close_page(uint64_t round)
 		     MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-static void close_rounds(struct tally *tally)
+static void close_rounds(struct crew *crew)
 {
-	for (uint64_t i = 0; i < options.rounds; i++) {
+	const uint64_t *enough = &crew->shared->words[ENOUGH];
+
+	for (uint64_t i = 0; i < options.rounds ||
+	     (options.hold && !__atomic_load_n(enough, __ATOMIC_ACQUIRE)); i++) {
 		page = fresh_page();
 		pthread_barrier_wait(&barrier);
 		pthread_barrier_wait(&barrier);
@@ -139,8 +145,10 @@ static void close_rounds(struct tally *tally)
 		pthread_barrier_wait(&barrier);
 		if (i % 3 != 1)
 			munmap((void *)page, PAGE_SIZE);
-		tally->rounds++;
+		crew->shared->tally[0].rounds++;
 	}
+	page = NULL;
+	pthread_barrier_wait(&barrier);
 }
 
 static void shoot(struct crew *crew)
@@ -160,7 +168,7 @@ static void shoot(struct crew *crew)
 			_exit(STATUS_FAILED);
 		}
 	}
-	close_rounds(&crew->shared->tally[0]);
+	close_rounds(crew);
 	for (unsigned int i = 0; i < crew->count; i++) {
 		pthread_join(readers[i].thread, NULL);
 		if (readers[i].stale)
@@ -182,6 +190,14 @@ static void shooter(struct crew *crew, unsigned int index)
 	shoot(&shooters);
 }
 
+/* Let the shooting go on until SIGUSR1 or, too late, the time limit. */
+static void hold(void)
+{
+	while (!finish_requested() && !stop_requested())
+		usleep(1000);
+	__atomic_store_n(&shooters.shared->words[ENOUGH], 1, __ATOMIC_RELEASE);
+}
+
 enum status verb_shootdown(struct args *args)
 {
 	struct crew guests, one;
@@ -198,6 +214,8 @@ enum status verb_shootdown(struct args *args)
 	ended = wait_for(&guests.shared->words[RUNNING], guests.count);
 	if (ended) {
 		crew_start(&one, shooter);
+		if (options.hold)
+			hold();
 		ended = crew_wait(&one);
 	}
 	crew_stop(&guests);
