@@ -49,10 +49,8 @@
 #define SSTATUS_SPP		(1 << 8)
 #define SSTATUS_VS		(3 << 9)
 #define SSTATUS_VS_INITIAL	(1 << 9)
-#define SSTATUS_VS_CLEAN	(2 << 9)
 #define SSTATUS_FS		(3 << 13)
 #define SSTATUS_FS_INITIAL	(1 << 13)
-#define SSTATUS_FS_CLEAN	(2 << 13)
 #define VSSTATUS_UXL_64		(2UL << 32)
 
 #define HSTATUS_SPV		(1 << 7)

@@ -110,7 +110,7 @@ bool tvm_run(struct tvm *tvm, uint64_t max_exits, struct run_end *end)
 	memset(end, 0, sizeof(*end));
 	end->last.sdid = tvm->sdid;
 	end->last.tvm = tvm->id;
-	if (tvm->on_cpu >= 0) {
+	if (tvm->in_ipi) {
 		end->last.flags = COVH_RUN_ON_CPU;
 		end->last.cpu = tvm->on_cpu;
 	}

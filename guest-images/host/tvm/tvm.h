@@ -111,8 +111,9 @@ struct tvm {
 	struct area memory;
 	struct area staging;
 	uint64_t first_data;
-	/* CPU that runs the vCPU in an IPI, -1: where the tool is */
-	int64_t on_cpu;
+	/* A CPU runs the vCPU in an IPI, and not the tool where it is itself */
+	bool in_ipi;
+	uint32_t on_cpu;
 	/* Give the CPU away at every exit */
 	bool yield;
 	/* The last call of the launch that was refused, and why */

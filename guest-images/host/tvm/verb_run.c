@@ -102,7 +102,8 @@ enum status verb_run(struct args *args)
 		return STATUS_FAILED;
 	tvm.sdid = options.sdid;
 	tvm.arg = options.arg;
-	tvm.on_cpu = options.on_cpu;
+	tvm.in_ipi = options.on_cpu >= 0;
+	tvm.on_cpu = tvm.in_ipi ? options.on_cpu : 0;
 	tvm.yield = options.yield;
 	tvm.roams = options.roams;
 	stop_signals_install(options.timeout_s);
