@@ -41,8 +41,13 @@ unsigned long pages_satp(void);
 
 /* beside_hart.c: registers and timer */
 
-/** Find out what the hart has: FP always, V and Sstc perhaps. */
-void hart_begin(uint64_t seed);
+/**
+ * Find out what the hart has: FP always, V and Sstc perhaps. Linux 6.12's KVM
+ * saves V only when sstatus.VS says Dirty. QEMU 10.0 makes, when a guest writes
+ * vcsr or vstart, only the guest's own Dirty, and two guests of plain KVM lose
+ * them: `vector_csrs` is false for those.
+ */
+void hart_begin(uint64_t seed, int vector_csrs);
 
 /** Fill registers and CSRs and start the timer. */
 void hart_fill(unsigned long round);

@@ -22,6 +22,7 @@
 static uint64_t hart_seed;
 static unsigned long vlenb;
 static int have_sstc;
+static int keeps_vector_csrs;
 
 /* The timer: when it is due (NEVER: it is not set) and how often it has come */
 static volatile unsigned long due = NEVER;
@@ -71,9 +72,10 @@ void beside_trapped(unsigned long scause, unsigned long sepc,
 	set_timer(NEVER);
 }
 
-void hart_begin(uint64_t seed)
+void hart_begin(uint64_t seed, int vector_csrs)
 {
 	hart_seed = seed;
+	keeps_vector_csrs = vector_csrs;
 	vlenb = vector_on();
 	csr_write("stvec", beside_vector);
 	have_sstc = 1;
@@ -102,6 +104,8 @@ void hart_fill(unsigned long round)
 	fp_load(fp_wanted);
 	if (vlenb) {
 		vector_fill(&vector_wanted, vlenb, salt & 0xffff);
+		if (!keeps_vector_csrs)
+			vector_wanted.vcsr = vector_wanted.vstart = 0;
 		vector_load(&vector_wanted, vlenb);
 	}
 	if (!have_sstc)

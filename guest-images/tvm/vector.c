@@ -88,6 +88,17 @@ int vector_same(const struct vector *a, const struct vector *b,
 	       a->vstart == b->vstart;
 }
 
+void vector_csrs_write(unsigned long vcsr, unsigned long vstart)
+{
+	csr_write(CSR_VCSR, vcsr);
+	csr_write(CSR_VSTART, vstart);
+}
+
+int vector_csrs_are(unsigned long vcsr, unsigned long vstart)
+{
+	return csr_read(CSR_VCSR) == vcsr && csr_read(CSR_VSTART) == vstart;
+}
+
 unsigned long vector_type(void)
 {
 	return csr_read(CSR_VTYPE);

@@ -16,6 +16,10 @@ struct vector {
 /** Turn the unit on; returns bytes per register, 0 if the guest has none. */
 unsigned long vector_on(void);
 
+/** The CSRs that do not belong to one instruction, and nothing else. */
+void vector_csrs_write(unsigned long vcsr, unsigned long vstart);
+int vector_csrs_are(unsigned long vcsr, unsigned long vstart);
+
 unsigned long vector_type(void);
 unsigned long vector_length(void);
 
