@@ -17,34 +17,37 @@ INSTANT_TSM = "instant.elf"
 
 
 class PayloadRecipe(Recipe):
-    """A payload: `make` in firmware/<name>, with the ABI's headers.
+    """A payload: `make` in firmware/<name>.
 
-    `files` are what it makes and is kept, `addresses` the make variables that are addresses of
-    the configuration's `memory`.
+    The folders of `libraries` are built with it, each under its make variable. `files` are what it
+    makes and is kept, `addresses` the make variables that are addresses of the configuration's
+    `memory`.
     """
 
     files: ClassVar[tuple[str, ...]]
+    libraries: ClassVar[tuple[str, ...]] = ("abi",)
     addresses: ClassVar[Mapping[str, str]] = {}
 
     def inputs(self, facts: Facts) -> Inputs:
         """Depend on the payload, the ABI and the addresses that it is built with."""
         return {
             self.name: facts.sources.identify(self.name).id,
-            "abi": facts.sources.identify("abi").id,
+            **{name: facts.sources.identify(name).id for name in self.libraries},
             **{key: getattr(facts.config.memory, key) for key in self.addresses.values()},
             "compiler": facts.compiler,
         }
 
     def build(self, bench: Bench) -> None:
         """Run its Makefile and keep its files."""
-        bench.copy("abi", "firmware", "abi")
+        folders = [
+            f"{name.upper()}_DIR={bench.copy(name, 'firmware', name)}" for name in self.libraries
+        ]
         tree = bench.copy(self.name, "firmware", self.name)
         output = bench.work / "output"
         variables = (
             f"{name}={getattr(bench.config.memory, key):#x}" for name, key in self.addresses.items()
         )
-        abi = f"ABI_DIR={bench.work / 'firmware/abi'}"
-        bench.make(f"-C{tree}", f"O={output}", abi, *variables)
+        bench.make(f"-C{tree}", f"O={output}", *folders, *variables)
         for name in self.files:
             bench.keep(output / name)
 
@@ -65,7 +68,8 @@ class BenchRecipe(PayloadRecipe):
     """
 
     name = "bench"
-    sources = ("bench", "abi")
+    libraries = ("abi", "launch")
+    sources = ("bench", *libraries)
     programs = ("make", "dtc")
     files = (SWITCH_IMAGE, SSE_IMAGE, INSTANT_TSM, "switch.elf", "context.dtbo")
     addresses: ClassVar[Mapping[str, str]] = {"POOL_BASE": "pool_base", "TSM_BASE": "tsm_base"}
@@ -75,5 +79,6 @@ class SweepRecipe(PayloadRecipe):
     """The bare payload that lets interrupts arrive at every instruction of a call."""
 
     name = "sweep"
-    sources = ("sweep", "abi")
+    libraries = ("abi", "launch")
+    sources = ("sweep", *libraries)
     files = ("sweep.bin", "sweep.elf")

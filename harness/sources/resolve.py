@@ -96,6 +96,7 @@ class Sources:
             "abi": lambda: resources.firmware() / "abi",
             "audit": lambda: resources.firmware() / "audit",
             "bench": lambda: resources.firmware() / "bench",
+            "launch": lambda: resources.firmware() / "launch",
             "sweep": lambda: resources.firmware() / "sweep",
             "tsm": lambda: resources.firmware() / "tsm",
             "host": lambda: resources.guest_images() / "host",

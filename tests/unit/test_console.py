@@ -159,16 +159,41 @@ def test_silence_hangs(guest: Guest) -> None:
         guest.console.run("true", timeout=0.1)
 
 
-def test_endless_talk_is_a_timeout_not_a_hang(guest: Guest) -> None:
+class TalkClock:
+    """Time goes on only while the machine talks, a tenth of a second at each look."""
+
+    def __init__(self, life: FakeLife) -> None:
+        self.life = life
+        self.heard = 0
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        said = self.life.said()
+        self.now += 0.1 if said > self.heard else 0.0
+        self.heard = said
+        return self.now
+
+
+def test_endless_talk_is_a_timeout_not_a_hang(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, enough = TalkClock(guest.life), threading.Event()
+
     def talk(line: bytes) -> bytes:
-        for _ in range(100):
+        while not enough.wait(0.001):
             guest.far.sendall(b"still here\n")
-            time.sleep(0.02)
         return b""
 
+    def limits(what: str, seconds: float) -> Deadline:
+        return Deadline(what, seconds, 4 * seconds, clock)
+
+    monkeypatch.setattr("harness.machine.console.scaled", limits)
     guest.serve(talk)
-    with pytest.raises(DeadlineExceeded, match="alive"):
-        guest.console.run("true", timeout=0.25)
+    try:
+        with pytest.raises(DeadlineExceeded, match="alive"):
+            guest.console.run("true", timeout=0.25)
+    finally:
+        enough.set()
 
 
 def test_death_ends_the_wait_at_once(guest: Guest) -> None:

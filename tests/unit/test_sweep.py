@@ -7,6 +7,7 @@ import pytest
 
 from harness.abi import Eid, Error
 from harness.abi import Event as Kind
+from harness.scenarios.runner import CheckFailed
 from harness.scenarios.sweep_checks import (
     ECALL_VS,
     INTERRUPT,
@@ -16,7 +17,7 @@ from harness.scenarios.sweep_checks import (
     place_of,
     problems,
 )
-from harness.scenarios.sweep_linux import runs_of
+from harness.scenarios.sweep_linux import check_ticks, runs_of
 from harness.scenarios.sweep_machine import Tally
 from harness.scenarios.sweep_memory import Arrival, Operation, Plan, Point
 from harness.trace.ring import Event
@@ -147,3 +148,20 @@ def test_runs_of_a_tvm_and_what_ended_them() -> None:
 def test_the_plan_is_laid_out_as_the_payload_reads_it() -> None:
     words = Plan(1, 2, 3, 4, 5, 6, 7, 8, 9).encoded()
     assert len(words) == 80 and words[8:16] == (1).to_bytes(8, "little")
+
+
+def test_every_tick_in_time_is_good() -> None:
+    check_ticks([100, 39_000, 40_500], ticks=100, seconds=0.4)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "ticks", "says"),
+    [
+        ([39_000, 41_100], 100, "lasted 4.110 ms"),
+        ([39_000], 90, "had 90 ticks in 0.40 s"),
+        ([], 100, "did not run"),
+    ],
+)
+def test_a_late_or_lost_tick_is_noticed(lengths: list[int], ticks: int, says: str) -> None:
+    with pytest.raises(CheckFailed, match=says):
+        check_ticks(lengths, ticks, seconds=0.4)
