@@ -7,8 +7,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.build.payload import AuditRecipe
 from harness.build.firmware import TsmRecipe
+from harness.build.payload import AuditRecipe
 from harness.build.recipe import Recipe
 from harness.config import references
 from harness.config.references import Artefact
