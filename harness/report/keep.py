@@ -80,13 +80,20 @@ def add_to_history(night: str, runs: Sequence[RunRecord], origin: str) -> str | 
 
 
 def compared(run: RunRecord, folders: dict[str, Path]) -> list[str]:
-    """Return the lines that say what has changed since the run passed for the last time."""
+    """Return what has changed since the run passed for the last time, and when it first failed so.
+
+    Args:
+        run: that failed.
+        folders: of the sources in git work trees, by component.
+    """
     from harness.report.history import open_history
-    from harness.report.since import since_last_pass
+    from harness.report.since import moment, since_last_pass
 
     try:
         with open_history() as history:
-            return since_last_pass(run, history, folders)
+            seen = history.first_seen(run.signature) if run.signature else None
+            lines = since_last_pass(run, history, folders)
+            return lines + ([f"first seen: {moment(seen)} in {seen.evidence}"] if seen else [])
     except (StoreError, CallerError) as error:
         return [f"since the last pass: unknown, {error.message}"]
 

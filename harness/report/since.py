@@ -31,12 +31,12 @@ def since_last_pass(run: RunRecord, history: History, folders: Mapping[str, Path
     started = datetime.fromisoformat(run.started).timestamp()
     past = history.last_pass(run.id, started)
     if past is not None:
-        heading = f"since the last pass ({_moment(past)}):"
+        heading = f"since the last pass ({moment(past)}):"
     else:
         past = history.last_pass_of(run.scenario, started)
         if past is None:
             return [f"since the last pass: {run.scenario} has not passed here before"]
-        of = f"{past.scenario} ({_moment(past)})"
+        of = f"{past.scenario} ({moment(past)})"
         heading = f"this configuration has not passed here; since the last pass of {of}:"
     found = list(differences(run, past, folders))
     if not found:
@@ -91,6 +91,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _moment(past: Past) -> str:
-    moment = datetime.fromtimestamp(past.started, UTC).astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M")
+def moment(past: Past) -> str:
+    """Return when an earlier run began, in local time."""
+    started = datetime.fromtimestamp(past.started, UTC).astimezone()
+    return started.strftime("%Y-%m-%d %H:%M")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,11 +142,20 @@ def test_repeat(arguments: tuple[str, ...], command: str) -> None:
     assert repeat_command(arguments, "00ff") == command
 
 
+def test_seed_that_is_none() -> None:
+    command = [sys.executable, "-m", "harness", "smoke", "--seed", "xyz"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--seed xyz" in done.stderr and "run.json" in done.stderr
+
+
 def test_ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEECALL_HISTORY", str(tmp_path / "h.sqlite"))
     run = crash("a", command="teecall smoke", evidence="/n/a b", artefacts={"tsm": "1"})
     lines = ending(run, {}, "00")
     assert lines[1:] == ["repeat: teecall smoke --seed 00", "debug: teecall gdb '/n/a b'"]
+    assert add_to_history("n", [run], "teecall") is None
+    assert any(line.startswith("first seen: 2026-11-2") for line in ending(run, {}, "00"))
     # What did not build cannot be debugged.
     unbuilt = run_record("a", Verdict.FAIL, command="teecall smoke", evidence="/n/a")
     assert ending(unbuilt, {}, "")[1:] == ["repeat: teecall smoke"]
