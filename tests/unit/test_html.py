@@ -234,7 +234,11 @@ def test_consoles_of_one_clock_are_put_in_its_order(tmp_path: Path) -> None:
     (strip,) = strips(consoles(tmp_path, None))
     assert strip.clock == WALL
     blocks = [(row.time, row.blocks) for row in strip.rows]
-    assert blocks == [(0.1, (("u1", "u2"), ("s1", "s2"))), (0.9, (("u3",), ()))]
+    assert blocks == [
+        (0.1, (("u1", "u2"), ())),
+        (0.3, ((), ("s1", "s2"))),
+        (0.9, (("u3",), ())),
+    ]
 
 
 def test_consoles_without_common_times_keep_their_own_order(tmp_path: Path) -> None:

@@ -171,8 +171,8 @@ def _rows(same: Sequence[Console]) -> Iterator[Row]:
     blocks: list[list[str]] = [[] for _ in same]
     begin, last = None, -1
     for time, column, number in moments:
-        # The block of a console ends where another one has said something in between.
-        if blocks[column] and last != column:
+        # A block ends where another console speaks, so that what is lower was said later.
+        if last not in (-1, column):
             yield Row(begin, tuple(map(tuple, blocks)))
             blocks, begin = [[] for _ in same], None
         begin = time if begin is None else begin
