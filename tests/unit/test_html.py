@@ -226,20 +226,25 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
 
 
 def test_consoles_of_one_clock_are_put_in_its_order(tmp_path: Path) -> None:
-    (tmp_path / "uart.log").write_text("u1\nu2\nu3\n")
-    (tmp_path / "uart.log.times").write_text("0.1\n0.2\n0.9\n")
-    (tmp_path / "shell.log").write_text("s1\ns2\n")
-    (tmp_path / "shell.log.times").write_text("0.3\n0.8\n")
+    (tmp_path / "uart.log").write_text("raw\n")
+    (tmp_path / "uart.txt").write_text(
+        "     100 ms uart   | u1\n     200 ms uart   | u2\n     900 ms uart   | u3\n"
+    )
+    (tmp_path / "shell.txt").write_text("     300 ms shell  | s1\n     800 ms shell  | s2\n")
     (strip,) = strips(consoles(tmp_path, None))
     assert strip.clock == WALL
     blocks = [(row.time, row.blocks) for row in strip.rows]
-    assert blocks == [(0.1, (("u1", "u2"), ("s1", "s2"))), (0.9, (("u3",), ()))]
+    assert blocks == [
+        (0.1, (("u1", "u2"), ())),
+        (0.3, ((), ("s1", "s2"))),
+        (0.9, (("u3",), ())),
+    ]
 
 
 def test_consoles_without_common_times_keep_their_own_order(tmp_path: Path) -> None:
     (tmp_path / "uart.log").write_text("early\n[    0.500000] kernel\nafter\n")
     (tmp_path / "shell.log").write_text("s1\n" * 300)
-    (tmp_path / "shell.log.times").write_text("broken\n")
+    (tmp_path / "shell.txt").write_text("of another kind\n")
     uart, shell = consoles(tmp_path, None)
     assert uart.clock == KERNEL
     assert [line.time for line in uart.lines] == [None, 0.5, 0.5]

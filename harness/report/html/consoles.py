@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The consoles of a run beside each other, in the order of time.
 
-Lines are put in order only where their times come from one clock. A log `NAME` may have the times
-of its lines in `NAME.times`; without, the kernel's own stamps order the UART, and the crossings
-have CSR time, which began earlier (at reset). Consoles without times stand beside the others with
-their last lines, in their own order.
+Lines are put in order only where their times come from one clock. Readable copies of the logs
+(`uart.txt`, `shell.txt`: `  123 ms uart | text`) have the host's time; without, the kernel's own
+stamps order the UART. The crossings have CSR time, which began earlier (at reset). Consoles
+without times stand beside the others with their last lines, in their own order.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ _FILES = {
     "tsm.log": "TSM",
     "qemu.stderr": "QEMU",
 }
+_STAMPED = re.compile(r" *(\d{1,12}) ms \S+ *\| ?(.*)", re.DOTALL)
 _KERNEL_STAMP = re.compile(r"\[ *(\d+\.\d{6})\]")
 
-WALL, KERNEL, CSR = "time since the start of the run", "the kernel's clock", "CSR time"
+WALL, KERNEL, CSR = "time since power-on", "the kernel's clock", "CSR time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,9 @@ def strips(found: Sequence[Console]) -> list[Strip]:
 
 
 def _console(path: Path, name: str, limit: int) -> Console | None:
+    stamped = _stamped(path, name, limit)
+    if stamped is not None:
+        return stamped
     tail = _tail(path)
     if tail is None:
         return None
@@ -104,12 +108,7 @@ def _console(path: Path, name: str, limit: int) -> Console | None:
         texts.pop()
     if not texts:
         return None
-    times = _times(path, before + len(texts))
-    clock: str | None = WALL
-    if times is None:
-        times, clock = _kernel_times(texts)
-    else:
-        times = times[before:]
+    times, clock = _kernel_times(texts)
     lines = [
         Line(time, clean(text, _LINE_LETTERS))
         for time, text in zip(times[-limit:], texts[-limit:], strict=True)
@@ -128,16 +127,14 @@ def _tail(path: Path) -> tuple[bytes, int] | None:
     return content[start:], content.count(b"\n", 0, start)
 
 
-def _times(path: Path, lines: int) -> list[float | None] | None:
-    """Return the time of each line from `NAME.times` (seconds, a number a line), if it is there."""
-    try:
-        told = path.with_name(f"{path.name}.times").read_text(encoding="ascii").split()
-        times: list[float | None] = [float(word) for word in told[:lines]]
-    except (OSError, ValueError):
+def _stamped(path: Path, name: str, limit: int) -> Console | None:
+    """Return a console from its readable copy (`uart.txt` of `uart.log`), if that is there."""
+    tail = _tail(path.with_suffix(".txt")) if path.suffix == ".log" else None
+    found = [_STAMPED.match(text) for text in lines_of(tail[0]) if text] if tail else []
+    if tail is None or not found or None in found:
         return None
-    # The writer may have been killed between a line and its time.
-    last = times[-1] if times else None
-    return times + [last] * (lines - len(times))
+    lines = [Line(int(each[1]) / 1000, clean(each[2], _LINE_LETTERS)) for each in found if each]
+    return Console(name, WALL, tuple(lines[-limit:]), tail[1] + max(0, len(lines) - limit))
 
 
 def _kernel_times(texts: Sequence[str]) -> tuple[list[float | None], str | None]:
@@ -174,8 +171,8 @@ def _rows(same: Sequence[Console]) -> Iterator[Row]:
     blocks: list[list[str]] = [[] for _ in same]
     begin, last = None, -1
     for time, column, number in moments:
-        # The block of a console ends where another one has said something in between.
-        if blocks[column] and last != column:
+        # A block ends where another console speaks, so that what is lower was said later.
+        if last not in (-1, column):
             yield Row(begin, tuple(map(tuple, blocks)))
             blocks, begin = [[] for _ in same], None
         begin = time if begin is None else begin
