@@ -9,12 +9,14 @@ the audit of their steps and the isolation attempts are in it, and are not in th
 
 from __future__ import annotations
 
+import compileall
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+import harness
 from harness.bench.consoles import ChannelTimes, both, medians, round_trips, transfers
 from harness.bench.parallel import ParallelBench
 from harness.bench.parallel import measure as measure_parallel
@@ -105,6 +107,8 @@ def measure(
     Raises:
         InfraError: a run failed, or output was lost.
     """
+    # As after an installation: some environments let Python write no bytecode by itself.
+    compileall.compile_dir(str(Path(harness.__file__).parent), quiet=2)
     smoke = measure_smoke(config, artefacts, arguments, rounds)
     channels = _channels(config, artefacts, rounds)
     starts = _starts(arguments, rounds)

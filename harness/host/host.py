@@ -118,6 +118,30 @@ class Host:
         """Let a held TVM go: destroy it, reclaim its memory."""
         return _guest_run(self.tvm_json("release", name))
 
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file on the host; what arrives is compared with what was sent.
+
+        Args:
+            path: on the host, in a folder that exists.
+            content: of any size and with any bytes.
+
+        Raises:
+            MachineError: the host cannot write it, or has something else in it.
+        """
+        from harness.host.files import put
+
+        put(self.shell, path, content)
+
+    def get(self, path: str) -> bytes:
+        """Return the content of a file on the host, compared with its checksum there.
+
+        Raises:
+            MachineError: the host cannot read it, or it did not arrive whole.
+        """
+        from harness.host.files import get
+
+        return get(self.shell, path)
+
     def power_off(self, seconds: float) -> None:
         """Switch the machine off and wait until QEMU has ended by itself.
 

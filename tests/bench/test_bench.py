@@ -26,5 +26,12 @@ def test_bench_harness(tmp_path: Path) -> None:
     assert "of the gain of bare boots" in done.stdout
     times = json.loads(found.read_text())
     assert times["jobs"] == 2
+    figures = {figure["name"]: figure for figure in times["figures"]}
+    assert len(figures) == 8
+    for figure in figures.values():
+        sign = 1 if figure["at_least"] else -1
+        assert figure["value"] > 0
+        assert figure["within"] == (sign * (figure["value"] - figure["limit"]) >= 0)
+    assert {"PASS", "over"} & set(done.stdout.split())
     gains = times["smoke"]["gain"], times["bare"]["gain"]
     assert abs(times["reached"] - gains[0] / gains[1]) < 0.001

@@ -14,7 +14,7 @@ import pytest
 
 from harness.build.builder import build_all
 from harness.config.load import load
-from harness.errors import DeadlineExceeded, MachineHang, UsageError
+from harness.errors import DeadlineExceeded, MachineError, MachineHang, UsageError
 from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.machine.rundir import RunDir
@@ -131,3 +131,15 @@ def test_logs_are_readable(tmp_path: Path) -> None:
     )
     # The raw log has every byte, escape sequences and carriage returns too.
     assert b"\r\n" in (tmp_path / "uart.log").read_bytes()
+
+
+def test_files_arrive_as_they_are(host: Host) -> None:
+    content = EVERY_BYTE * (40 if host.shell.serial else 1000)
+    host.put("/tmp/it's a file", content)
+    assert host.get("/tmp/it's a file") == content
+    host.put("/tmp/empty", b"")
+    assert host.get("/tmp/empty") == b""
+    with pytest.raises(MachineError, match="/nowhere/file"):
+        host.put("/nowhere/file", b"x")
+    with pytest.raises(MachineError, match="/tmp/none"):
+        host.get("/tmp/none")
