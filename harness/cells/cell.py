@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.cells.limit import limited
+from harness.cells.limit import Limit, limited
 from harness.config.schema import Config
 from harness.errors import CallerError, DeadlineExceeded, TeecallError, own_error
 from harness.machine.rundir import new_run
@@ -159,8 +159,9 @@ def run_cell(cell: Cell) -> CellResult:
             seed=cell.seed,
             arguments=cell.arguments,
         )
-        with limited(cell.limit_s):
-            return _of_report(cell, run_scenario(cell.scenario, session))
+        with limited(cell.limit_s) as limit:
+            result = _of_report(cell, run_scenario(cell.scenario, session))
+        return _judged_late(result, limit)
     except CallerError as error:
         return CellResult(
             cell,
@@ -211,6 +212,21 @@ def without_run(
         failures=(failure_of(check, error),),
         node=platform.node(),
         started=time.time() - seconds,
+    )
+
+
+def _judged_late(result: CellResult, limit: Limit | None) -> CellResult:
+    """Return the result of a run, as a TIMEOUT when it was too long and does not say so."""
+    late = limit.error if limit is not None else None
+    if late is None or result.verdict in (Verdict.TIMEOUT, Verdict.CRASH, Verdict.HANG, None):
+        return result
+    verdict = Verdict.TIMEOUT
+    return replace(
+        result,
+        verdict=verdict,
+        exit_code=verdict.exit_code,
+        checks=(*result.checks, Check("run", verdict, late.message, result.duration_s)),
+        failures=(failure_of("run", late), *result.failures),
     )
 
 

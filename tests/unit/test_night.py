@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cells.backend import Backend
-from harness.cells.cell import Cell, CellResult, Need, spoilt
+from harness.cells.cell import Cell, CellResult, Need, _judged_late, spoilt
 from harness.cells.limit import limited
 from harness.cli.nightly import command as nightly_command
 from harness.config.formats import Limits
@@ -298,6 +299,18 @@ def test_a_command_line_that_will_not_do(
     assert isinstance(done.exception, UsageError), done.exception
     assert says in done.exception.message
     assert not out.exists()
+
+
+def test_a_limit_that_is_caught_is_remembered() -> None:
+    with limited(0.05) as limit:
+        with contextlib.suppress(Exception):
+            threading.Event().wait(20)
+        assert limit is not None and limit.error is not None
+    whole = CellResult(Cell("smoke", Config(), "a", Path("a")), Verdict.PASS, 0, 1.0)
+    late = _judged_late(whole, limit)
+    assert (late.verdict, late.exit_code) == (Verdict.TIMEOUT, 124)
+    assert "longer than 0.05 s" in late.failures[0].message
+    assert _judged_late(whole, None) is whole
 
 
 def test_planned_runs_carry_their_limit(tmp_path: Path) -> None:

@@ -99,7 +99,9 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("how", ["flipped", "cut", "gone", "no-json", "newer", "another-hash"])
+@pytest.mark.parametrize(
+    "how", ["flipped", "cut", "gone", "no-json", "newer", "another-hash", "swapped"]
+)
 def test_a_damaged_entry_is_told_and_replaced(
     how: str, tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +119,11 @@ def test_a_damaged_entry_is_told_and_replaced(
         stated.write_text("{")
     elif how == "newer":
         stated.write_text(json.dumps({"format": FORMAT + 1, "sha256": "0"}))
+    elif how == "swapped":
+        # Whole in itself, and not what was described.
+        other = Share(f"file://{tmp_path}/other", notes.append)
+        assert other.offer(KEY, made(machine(tmp_path, "another", monkeypatch)))
+        archive.write_bytes(archive_of(tmp_path / "other").read_bytes())
     else:
         stated.write_text(json.dumps({"format": FORMAT, "sha256": "0" * 64}))
 
