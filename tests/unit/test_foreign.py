@@ -44,7 +44,7 @@ def test_a_file_of_another_tool(tmp_path: Path) -> None:
     assert (first.verdict, second.verdict) == (Verdict.FAIL, Verdict.FAIL)
     assert first.duration_s == 1234.5
     assert [check.name for check in first.checks] == ["kvm.get-reg", "steal", "later"]
-    assert first.signature == "FAIL steal: lost X"
+    assert first.signature == "FAIL steal: lost N"
     assert second.failures[0].message == "boom"
 
 

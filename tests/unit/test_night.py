@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -21,7 +22,7 @@ from harness.cells.limit import limited
 from harness.cli.nightly import command as nightly_command
 from harness.config.formats import Limits
 from harness.config.matrix import CellSpec
-from harness.config.schema import Config
+from harness.config.schema import Config, Host
 from harness.config.suite import Quarantine
 from harness.errors import ConfigError, DeadlineExceeded, InfraError, UsageError
 from harness.night.builds import Group
@@ -30,7 +31,8 @@ from harness.night.loop import Loop, Told, exit_code
 from harness.night.plan import Planned, planned
 from harness.night.stops import Stops
 from harness.report.history import open_history
-from harness.report.record import BeginRecord, Night, Record, load_night
+from harness.report.make import cell_id
+from harness.report.record import BeginRecord, Night, Record, RunRecord, load_night
 from harness.verdict import Check, Verdict
 from tests.unit import nights
 
@@ -47,8 +49,18 @@ class Room:
 
 def spec(name: str, quarantine: Quarantine | None = None, repeats: int = 1) -> CellSpec:
     return CellSpec(
-        f"id-{name}", name, "smoke", (), Config(), (), repeats, Limits(), quarantine, "m.yaml"
+        f"id-{name}", name, "smoke", (), only(name), (), repeats, Limits(), quarantine, "m.yaml"
     )
+
+
+def only(name: str) -> Config:
+    """A configuration that nobody else has."""
+    return Config(host=Host(cmdline=name))
+
+
+def past(name: str, verdict: Verdict | None = Verdict.PASS, **more: Any) -> RunRecord:
+    """An earlier run of `spec(name)`."""
+    return nights.run_record(name, verdict, id=cell_id("smoke", only(name)), **more)
 
 
 def result(cell: Cell, verdict: Verdict) -> CellResult:
@@ -127,8 +139,8 @@ def test_an_executor_that_fails_is_survived(kit: Kit) -> None:
 
 def test_nothing_is_begun_that_cannot_end_in_time(kit: Kit) -> None:
     with open_history(kit.history) as history:
-        long = nights.run_record("long", duration_s=100.0, started=hours_ago(1))
-        short = nights.run_record("short", duration_s=0.2, started=hours_ago(1))
+        long = past("long", duration_s=100.0, started=hours_ago(1))
+        short = past("short", duration_s=0.2, started=hours_ago(1))
         history.add("n0", [long, short])
     night = kit.night(
         [spec("long"), spec("short")],
@@ -143,7 +155,7 @@ def test_nothing_is_begun_that_cannot_end_in_time(kit: Kit) -> None:
 
 def test_what_runs_at_the_end_of_the_time_is_ended(kit: Kit) -> None:
     with open_history(kit.history) as history:
-        history.add("n0", [nights.run_record("late", duration_s=0.1, started=hours_ago(1))])
+        history.add("n0", [past("late", duration_s=0.1, started=hours_ago(1))])
 
     def run(cell: Cell) -> CellResult:
         assert kit.ended.wait(20)
@@ -162,7 +174,7 @@ def test_the_first_failure_that_counts_may_end_it(kit: Kit) -> None:
         seconds = {"known": 1.0, "good": 2.0, "bad": 3.0, "late": 4.0}
         history.add(
             "n0",
-            [nights.run_record(n, duration_s=s, started=hours_ago(1)) for n, s in seconds.items()],
+            [past(n, duration_s=s, started=hours_ago(1)) for n, s in seconds.items()],
         )
     cells = [spec("known", known), spec("good"), spec("bad"), spec("late")]
     night = kit.night(
@@ -196,7 +208,7 @@ def test_order_and_labels(kit: Kit) -> None:
     with open_history(kit.history) as history:
         # `quick` and `slow` fail as often as each other, `good` never.
         runs = [
-            nights.run_record(name, verdict, duration_s=seconds, started=hours_ago(day))
+            past(name, verdict, duration_s=seconds, started=hours_ago(day))
             for day in (1, 2, 3)
             for name, verdict, seconds in (
                 ("good", Verdict.PASS, 2.0),
@@ -226,18 +238,18 @@ CODES: list[tuple[list[Verdict | None], int]] = [
 
 @pytest.mark.parametrize(("verdicts", "code"), CODES)
 def test_exit_codes(verdicts: list[Verdict | None], code: int) -> None:
-    runs = [nights.run_record(str(n), verdict) for n, verdict in enumerate(verdicts)]
+    runs = [past(str(n), verdict) for n, verdict in enumerate(verdicts)]
     assert exit_code(runs) == code
     if verdicts:
-        quarantined = [nights.run_record("q", Verdict.FAIL, quarantine=nights.QUARANTINE)]
+        quarantined = [past("q", Verdict.FAIL, quarantine=nights.QUARANTINE)]
         assert exit_code([*runs, *quarantined]) == code
 
 
 def test_a_journal_is_begun_once_and_a_cut_line_is_counted(tmp_path: Path) -> None:
     with Journal(tmp_path / "n") as journal:
         journal.write(BeginRecord(dt=nights.DT, version=1, night="n"))
-        journal.write(nights.run_record("a"))
-        journal.write(nights.run_record("b"))
+        journal.write(past("a"))
+        journal.write(past("b"))
     with pytest.raises(UsageError, match="another night"):
         Journal(tmp_path / "n")
     journal.path.write_bytes(journal.path.read_bytes()[:-20])
