@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Measure teecall itself. The numbers are printed, never judged."""
+    """Measure teecall itself. The numbers are printed, never judged.
+
+    \b
+    teecall bench smoke --runs 9
+    teecall bench switch --json switch.json
+    """
 
 
 @command.command()

@@ -16,6 +16,7 @@ def command(shell: str, result: Result) -> int:
     """Print what SHELL reads to complete verbs, options, scenarios, keys of --set and runs.
 
     \b
+    teecall completion bash
     eval "$(teecall completion bash)"                   in ~/.bashrc
     eval "$(teecall completion zsh)"                    in ~/.zshrc
     teecall completion fish | source                    in ~/.config/fish/config.fish

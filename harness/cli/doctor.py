@@ -43,6 +43,10 @@ def command(options: Options, result: Result) -> int:
     """Check that everything teecall needs is installed.
 
     Exit code 0 when it is, 99 when something is missing or too old.
+
+    \b
+    teecall doctor
+    teecall doctor --json tools.json
     """
     config = options.load().value
     tools = _configured(config.qemu.binary, config.build.cross_compile)

@@ -32,6 +32,10 @@ def command(options: Options, update_lock: bool, component: str | None, result: 
     Each is verified against configs/sources.lock: OpenSBI and mbedTLS by the git tree id of
     their content, whichever origin they come from, Debian packages by SHA-256 besides the
     archive's signature.
+
+    \b
+    teecall fetch
+    teecall fetch --path opensbi
     """
     with options.ui() as ui:
         if update_lock:
