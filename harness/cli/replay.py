@@ -60,7 +60,8 @@ def command(run: str | None, options: Options, run_dir: Path | None, result: Res
 
         def show(check: Check) -> None:
             ui.close()
-            show_check(check)
+            if not options.quiet:
+                show_check(check)
 
         session = Session(
             config, fresh, ui, options.offline, ended=show, seed=seed, deterministic=exact
