@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pexpect
 import pytest
 
 from harness.cli.main import VerbGroup, _verb_files, run, teecall
@@ -156,12 +157,16 @@ def test_every_verb_has_an_example(verb: str) -> None:
     assert f"teecall {verb}" in (command.help or "")
 
 
-@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
-def test_no_escapes_where_they_are_not_wanted(variable: dict[str, str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "smoke", "--set", "machine.harts=9"],
-        env={**os.environ, **variable},
-        capture_output=True,
+@pytest.mark.parametrize(
+    ("variable", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_escapes_on_a_terminal(variable: dict[str, str], coloured: bool) -> None:
+    command = [sys.executable, "-m", "harness", "smoke", "--set", "machine.harts=9"]
+    base = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    child = pexpect.spawn(
+        shlex.join(command), env={**base, "TERM": "xterm", **variable}, encoding="utf-8"
     )
-    assert done.returncode == 2
-    assert b"\x1b" not in done.stdout + done.stderr
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2
+    assert ("\x1b" in (child.before or "")) is coloured
