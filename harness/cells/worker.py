@@ -43,7 +43,10 @@ class Nursery:
             try:
                 return self._forked()
             except (OSError, EOFError) as error:
-                raise InfraError(f"no process can be started for a run: {error}") from error
+                raise InfraError(
+                    f"no process can be started for a run: {error}",
+                    "free memory, or use a smaller -j",
+                ) from error
 
     def _forked(self) -> Call:
         ours, theirs = socket.socketpair()
@@ -71,7 +74,9 @@ class Nursery:
                 )
             except OSError as error:
                 ours.close()
-                raise InfraError(f"cannot start {command[0]}: {error.strerror}") from error
+                raise InfraError(
+                    f"cannot start {command[0]}: {error.strerror}", "run scripts/setup again"
+                ) from error
         self._control = ours
 
     def close(self) -> None:

@@ -49,6 +49,22 @@ class Options:
             shown.close()
 
 
+def _keys(ctx: click.Context, option: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a key of `--set`."""
+    from harness.config.check import dotted_keys
+
+    return [f"{key}=" for key in dotted_keys(Config) if key.startswith(incomplete)]
+
+
+def complete_runs(ctx: click.Context, option: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a run in the cache, the newest first."""
+    from harness.resources import cache_dir
+
+    runs = cache_dir() / "runs"
+    names = (path.name for path in runs.iterdir()) if runs.is_dir() else ()
+    return sorted((name for name in names if name.startswith(incomplete)), reverse=True)
+
+
 _DECORATORS = (
     click.option(
         "-c",
@@ -63,6 +79,7 @@ _DECORATORS = (
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=_keys,
         help="Set one key (see `teecall config show`); may be repeated.",
     ),
     click.option("--offline", is_flag=True, help="Never touch the network."),

@@ -7,13 +7,14 @@ import functools
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.build.builder import build_all
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options
 from harness.config.schema import Config
 from harness.errors import UsageError
@@ -31,7 +32,7 @@ _COLOURS = {Verdict.PASS: "green", Verdict.SKIP: "yellow"}
 class Running:
     """What the options of verbs that run a scenario say."""
 
-    json_file: Path | None = None
+    result: Result = field(default_factory=Result)
     run_dir: Path | None = None
     dry_run: bool = False
     repeat: int | None = None
@@ -51,7 +52,7 @@ class Running:
 def run_and_show(name: str, options: Options, running: Running) -> int:
     """Run a scenario as the options say, show how it goes and return the exit code."""
     if running.dry_run:
-        return show_command(options)
+        return show_command(options, running.result)
     if running.on_failure and running.is_series:
         raise UsageError(
             "--on-failure holds one machine for you, and a series goes on",
@@ -86,13 +87,10 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     """Run a scenario once and print a line for each check."""
     from harness.gdb.hold import holder
     from harness.machine.rundir import new_run
-    from harness.scenarios.report import check_json_place, last_screen, write_json
+    from harness.scenarios.report import last_screen
     from harness.scenarios.session import Session, run_scenario
 
     config = options.load().value
-    json_file = running.json_file
-    if json_file is not None:
-        check_json_place(json_file)
     run = new_run(running.run_dir)
     with options.ui() as ui:
 
@@ -113,8 +111,7 @@ def _run_once(name: str, options: Options, running: Running) -> int:
             hold=holder(running.on_failure, ui.close) if running.on_failure else None,
         )
         report = run_scenario(name, session)
-    if json_file is not None:
-        write_json(json_file, report)
+    running.result.give(report.as_json())
     if report.error is not None:
         raise report.error
     for failure in report.failures:
@@ -154,7 +151,7 @@ def _ending(record: RunRecord, config: Config, report: Report) -> list[str]:
     return [f"signature: {record.signature}", *lines]
 
 
-def show_command(options: Options) -> int:
+def show_command(options: Options, result: Result) -> int:
     """Print the command line that boots the machine, without booting it."""
     from harness.machine.argv import printable, qemu_argv, terminal_wiring
     from harness.machine.prepare import plan_boot
@@ -163,7 +160,9 @@ def show_command(options: Options) -> int:
     artefacts = build_all(config, QuietUi(), offline=options.offline)
     files = plan_boot(config, artefacts, artefacts.initrd.stat().st_size)
     # There is no run, so the command's own files go to where it is started.
-    click.echo(printable(qemu_argv(config, files, terminal_wiring(Path()))))
+    argv = qemu_argv(config, files, terminal_wiring(Path()))
+    click.echo(printable(argv))
+    result.give({"qemu": argv})
     return 0
 
 
@@ -211,13 +210,7 @@ _DECORATORS = (
         metavar="HEX",
         help="Secrets and nonces of an earlier run: the seed in its run.json.",
     ),
-    click.option(
-        "--json",
-        "json_file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help="Write verdict, checks, metrics and versions to FILE.",
-    ),
+    json_option("Write verdict, checks, metrics and versions to FILE."),
     click.option(
         "--run-dir",
         type=click.Path(path_type=Path, file_okay=False),
@@ -251,7 +244,7 @@ def running_options(function: Callable[..., int]) -> Callable[..., int]:
         return function(running=running, **given)
 
     for decorator in reversed(_DECORATORS):
-        wrapped = decorator(wrapped)
+        wrapped = decorator(wrapped)  # type: ignore[assignment]
     return wrapped
 
 

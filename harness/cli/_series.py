@@ -16,7 +16,7 @@ from harness.cli._options import Options
 from harness.cli._running import Running, colour_of, show_check
 from harness.machine.rundir import new_run
 from harness.report.keep import repeat_command
-from harness.scenarios.report import check_json_place, last_screen, write_json_value
+from harness.scenarios.report import last_screen
 from harness.ui import styled
 from harness.verdict import Verdict
 
@@ -27,8 +27,6 @@ _NAMED = 8
 def run_series(name: str, options: Options, running: Running) -> int:
     """Run a scenario many times, print a line for each run and return the exit code."""
     config = options.load().value
-    if running.json_file is not None:
-        check_json_place(running.json_file)
     run = new_run(running.run_dir)
     if running.scheduler is None:
         # What does not build is told once, with its progress, and not as failures of all runs.
@@ -44,8 +42,7 @@ def run_series(name: str, options: Options, running: Running) -> int:
             _show_result(result, running.repeat, options.verbose)
 
     series.run(_backend(running), ended)
-    if running.json_file is not None:
-        write_json_value(running.json_file, series.as_json())
+    running.result.give(series.as_json())
     for line in summary_lines(series):
         click.echo(line)
     if series.not_kept:

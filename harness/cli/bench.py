@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.build.builder import build_all
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 from harness.errors import BuildError, MachineError
 
@@ -24,20 +23,19 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Measure teecall itself. The numbers are printed, never judged."""
+    """Measure teecall itself. The numbers are printed, never judged.
+
+    \b
+    teecall bench smoke --runs 9
+    teecall bench switch --json switch.json
+    """
 
 
 @command.command()
 @config_options
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(min=1), metavar="N")
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the times to FILE too.",
-)
-def smoke(options: Options, runs: int, json_file: Path | None) -> int:
+@json_option("Write the times to FILE too.")
+def smoke(options: Options, runs: int, result: Result) -> int:
     """Time the smoke against a bare boot of QEMU.
 
     The bare boot is that of QEMU to power-off, with the same images. Both run in turns; the line
@@ -51,9 +49,8 @@ def smoke(options: Options, runs: int, json_file: Path | None) -> int:
     times = measure(config, artefacts, _same(options), runs)
     for line in _table(times):
         click.echo(line)
-    if json_file is not None:
-        found = {"bare_s": times.bare_s, "smoke_s": times.smoke_s, "ratio": times.ratio}
-        json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    found = {"bare_s": times.bare_s, "smoke_s": times.smoke_s, "ratio": times.ratio}
+    result.give(found)
     return 0
 
 
@@ -74,14 +71,8 @@ def _table(times: SmokeTimes) -> list[str]:
 
 @command.command()
 @config_options
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the numbers to FILE too.",
-)
-def switch(options: Options, json_file: Path | None) -> int:
+@json_option("Write the numbers to FILE too.")
+def switch(options: Options, result: Result) -> int:
     """Count instructions of a domain switch under -icount.
 
     A bare payload runs in the host kernel's place and calls the TSM with a function that it does
@@ -105,13 +96,12 @@ def switch(options: Options, json_file: Path | None) -> int:
         context, why = _context(bench, own)
     for line in switch_table(costs, harts, context, why):
         click.echo(line)
-    if json_file is not None:
-        found = {
-            "switch": [cost.as_json() for cost in costs],
-            "harts": {count: asdict(cost) for count, cost in harts.items()},
-            "sbi_domain_context": asdict(context) if context else None,
-        }
-        json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    found = {
+        "switch": [cost.as_json() for cost in costs],
+        "harts": {count: asdict(cost) for count, cost in harts.items()},
+        "sbi_domain_context": asdict(context) if context else None,
+    }
+    result.give(found)
     return 0
 
 
@@ -133,14 +123,8 @@ def _context(bench: SwitchBench, config: Config) -> tuple[ContextCost | None, st
     metavar="N",
     help="Runs at once [default: the number of cores].",
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the times to FILE too.",
-)
-def harness(options: Options, rounds: int, jobs: int | None, json_file: Path | None) -> int:
+@json_option("Write the times to FILE too.")
+def harness(options: Options, rounds: int, jobs: int | None, result: Result) -> int:
     """Measure what the harness costs, beside the bare equivalent and the limit of each number.
 
     Smoke against a bare boot, round trip of a command on both channels against a socket with a
@@ -157,6 +141,5 @@ def harness(options: Options, rounds: int, jobs: int | None, json_file: Path | N
     found = measure_harness(config, artefacts, _same(options), rounds, jobs or max(2, cores()))
     for line in found.lines():
         click.echo(line)
-    if json_file is not None:
-        json_file.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
+    result.give(found.as_json())
     return 0

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import click
 
 from harness.build.builder import build_all
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 from harness.cli._running import show_command
 
@@ -21,8 +23,9 @@ from harness.cli._running import show_command
     metavar="DIR",
     help="Folder for the logs [default: a new one in the cache].",
 )
+@json_option("Write the folder of the logs and the seconds to FILE.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the QEMU command, do not run it.")
-def command(options: Options, run_dir: Path | None, dry_run: bool) -> int:
+def command(options: Options, run_dir: Path | None, result: Result, dry_run: bool) -> int:
     """Boot and talk to the host over its UART.
 
     Everything typed goes to the machine, Ctrl-C too; Ctrl-] ends the machine and leaves. So does
@@ -37,7 +40,7 @@ def command(options: Options, run_dir: Path | None, dry_run: bool) -> int:
     echo 'tvm run /payload/hello.elf' | teecall boot
     """
     if dry_run:
-        return show_command(options)
+        return show_command(options, result)
     from harness.host.boot import powered
     from harness.machine.rundir import new_run
     from harness.machine.terminal import interact, require_input
@@ -47,10 +50,13 @@ def command(options: Options, run_dir: Path | None, dry_run: bool) -> int:
     with options.ui() as ui:
         artefacts = build_all(config, ui, offline=options.offline)
     run = new_run(run_dir)
+    begun = time.monotonic()
     hello = {"/payload/hello.elf": artefacts.hello_elf.read_bytes()}
     with powered(config, artefacts, run, hello) as machine:
         leave = "Ctrl-] leaves; " if sys.stdin.isatty() else ""
         click.echo(f"{leave}logs in {run.path}", err=True)
         interact(machine)
         machine.stop()
+    seconds = round(time.monotonic() - begun, 3)
+    result.give({"evidence_dir": run.path, "duration_s": seconds})
     return 0

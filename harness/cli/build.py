@@ -7,7 +7,9 @@ import time
 
 import click
 
+from harness.build.artefacts import Artefacts
 from harness.build.builder import Builder
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 
 
@@ -15,7 +17,8 @@ from harness.cli._options import Options, config_options
 @config_options
 @click.option("--check", is_flag=True, help="Hash every stored file that is used; rebuild damage.")
 @click.option("--paths", is_flag=True, help="Print the built files, one `name=path` a line.")
-def command(options: Options, check: bool, paths: bool) -> None:
+@json_option("Write what was built, its files and the seconds to FILE.")
+def command(options: Options, check: bool, paths: bool, result: Result) -> None:
     """Build everything the machine boots from.
 
     Components are kept in a store by the hash of their inputs, so that only what changed is
@@ -31,10 +34,19 @@ def command(options: Options, check: bool, paths: bool) -> None:
     with options.ui() as ui:
         outcome = Builder(config, ui, offline=options.offline, full_check=check).run()
     seconds = time.monotonic() - begun
+    files = _files(outcome.artefacts)
+    result.give(
+        {
+            "built": outcome.built,
+            "present": outcome.present,
+            "duration_s": round(seconds, 3),
+            "versions": dict(outcome.artefacts.versions),
+            "files": files,
+        }
+    )
     if paths:
-        for name in outcome.artefacts.__dataclass_fields__:
-            if name != "versions" and (value := getattr(outcome.artefacts, name)) is not None:
-                click.echo(f"{name}={value}")
+        for name, value in files.items():
+            click.echo(f"{name}={value}")
     if options.quiet or paths:
         return
     if outcome.built:
@@ -42,3 +54,9 @@ def command(options: Options, check: bool, paths: bool) -> None:
     else:
         count = len(outcome.present)
         click.echo(f"nothing to build: {count} components are up to date ({seconds:.2f} s)")
+
+
+def _files(artefacts: Artefacts) -> dict[str, object]:
+    """Return the built files by their names; what the configuration leaves out is not there."""
+    names = (name for name in artefacts.__dataclass_fields__ if name != "versions")
+    return {name: value for name in names if (value := getattr(artefacts, name)) is not None}

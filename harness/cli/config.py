@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 
 
@@ -29,22 +30,27 @@ def command() -> None:
 @click.option(
     "--format", "form", type=click.Choice(("yaml", "json")), default="yaml", show_default=True
 )
-def show(options: Options, form: str) -> None:
+@json_option("Write the configuration to FILE too.")
+def show(options: Options, form: str, result: Result) -> None:
     """Print the configuration as it results from all layers."""
     from harness.config.explain import render, render_json
 
     loaded = options.load()
+    result.give_text(render_json(loaded))
     click.echo(render_json(loaded) if form == "json" else render(loaded), nl=False)
 
 
 @command.command("explain")
 @config_options
 @click.argument("key")
-def explain(options: Options, key: str) -> None:
+@json_option("Write the key and the lines about it to FILE too.")
+def explain(options: Options, key: str, result: Result) -> None:
     """Say what KEY means, its value, and every layer that sets it."""
     from harness.config.explain import explain_key
 
-    for line in explain_key(options.load(), key):
+    lines = explain_key(options.load(), key)
+    result.give({"key": key, "lines": lines})
+    for line in lines:
         click.echo(line)
 
 
@@ -56,13 +62,15 @@ def explain(options: Options, key: str) -> None:
     show_default=True,
     help="The kind of file.",
 )
-def schema(kind: str) -> None:
+@json_option("Write the schema to FILE too.")
+def schema(kind: str, result: Result) -> None:
     """Print the JSON Schema of a kind of file, which an editor checks and completes by.
 
     configs/schema has the same; the first line of a file names it.
     """
     from harness.config.jsonschema import as_text
 
+    result.give_text(as_text(kind))
     click.echo(as_text(kind), nl=False)
 
 
@@ -73,7 +81,8 @@ def schema(kind: str) -> None:
 @click.option(
     "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
 )
-def cells(options: Options, matrix: str, part: str, form: str) -> None:
+@json_option("Write the cells to FILE too.")
+def cells(options: Options, matrix: str, part: str, form: str, result: Result) -> None:
     """List the cells of MATRIX, a file or one of configs/matrices; or those of a suite.
 
     A line has the cell's id, the suite's entry, its labels and how often it runs. -c and --set
@@ -85,6 +94,7 @@ def cells(options: Options, matrix: str, part: str, form: str) -> None:
     shard = parse_shard(part)
     every = cells_of(Path(matrix), options.files, options.sets)
     taken = take(every, shard, lambda cell: cell.repeats)
+    result.give_text(as_json(taken) + "\n")
     if form == "json":
         click.echo(as_json(taken))
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 from harness.tools import QEMU, TOOLS, Tool, Version, parse_version, shown, version_line
 from harness.verdict import Verdict
@@ -37,14 +38,20 @@ class Finding:
 
 @click.command()
 @config_options
-def command(options: Options) -> int:
+@json_option("Write the tools, found and needed, to FILE too.")
+def command(options: Options, result: Result) -> int:
     """Check that everything teecall needs is installed.
 
     Exit code 0 when it is, 99 when something is missing or too old.
+
+    \b
+    teecall doctor
+    teecall doctor --json tools.json
     """
     config = options.load().value
     tools = _configured(config.qemu.binary, config.build.cross_compile)
     findings = [_find(tool) for tool in tools]
+    result.give([_value(finding) for finding in findings])
     for finding in findings:
         if not options.quiet or not finding.good:
             click.echo(_line(finding))
@@ -70,6 +77,18 @@ def _find(tool: Tool) -> Finding:
     if shutil.which(tool.program) is None:
         return Finding(tool, False, ())
     return Finding(tool, True, parse_version(version_line(tool.program, tool.version_args)))
+
+
+def _value(finding: Finding) -> dict[str, object]:
+    tool = finding.tool
+    return {
+        "program": tool.program,
+        "state": "optional" if finding.mark == "-" else finding.mark,
+        "version": shown(finding.version) if finding.found else None,
+        "needed": shown(tool.minimum) if tool.minimum else None,
+        "purpose": tool.purpose,
+        "install": None if finding.good else _install(finding),
+    }
 
 
 def _line(finding: Finding) -> str:

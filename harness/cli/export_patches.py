@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 from harness.errors import InfraError, UsageError
 
@@ -32,7 +33,8 @@ _SIGNER = re.compile(r"\s*([^<>]+?)\s*<([^<>\s]+)>\s*")
     metavar="'NAME <EMAIL>'",
     help="Who signs the patches off [default: git's user.name and user.email].",
 )
-def command(options: Options, output: Path | None, signoff: str | None) -> int:
+@json_option("Write the names of the patches, and their folder, to FILE.")
+def command(options: Options, output: Path | None, signoff: str | None, result: Result) -> int:
     """Print the domain switch as a series that `git am` applies to an OpenSBI tree.
 
     It adds files under lib/sbi/tsmd/ and changes none. Applied to a tree, the files are those
@@ -50,14 +52,17 @@ def command(options: Options, output: Path | None, signoff: str | None) -> int:
         sources = Sources(options.load().value, ui, offline=options.offline)
         files = overlay_files(sources.materialise("overlay"), sources.materialise("abi"))
     patches = series(files, author)
+    told = {"folder": output, "patches": [patch.name for patch in patches]}
     if output is None:
         for patch in patches:
             click.echo(patch.content, nl=False)
+        result.give(told)
         return 0
     output.mkdir(parents=True, exist_ok=True)
     for patch in patches:
         (output / patch.name).write_bytes(patch.content)
         click.echo(output / patch.name)
+    result.give(told)
     return 0
 
 

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 from harness.sources.resolve import Sources
 from harness.ui import Ui
@@ -23,29 +25,43 @@ _COMPONENTS = ("opensbi", "linux", "busybox", "mbedtls")
     type=click.Choice(_COMPONENTS),
     help="Fetch one source only, and print its folder.",
 )
-def command(options: Options, update_lock: bool, component: str | None) -> None:
+@json_option("Write version and folder of each source to FILE.")
+def command(options: Options, update_lock: bool, component: str | None, result: Result) -> None:
     """Bring the sources into the cache, so that later builds need no network.
 
     Each is verified against configs/sources.lock: OpenSBI and mbedTLS by the git tree id of
     their content, whichever origin they come from, Debian packages by SHA-256 besides the
     archive's signature.
+
+    \b
+    teecall fetch
+    teecall fetch --path opensbi
     """
     with options.ui() as ui:
         if update_lock:
             _renew(options, ui)
         sources = Sources(options.load().value, ui, offline=options.offline)
         if component:
-            click.echo(sources.materialise(component))
+            place = sources.materialise(component)
+            result.give([_value(sources, component, place)])
+            click.echo(place)
         else:
-            _fetch(options, sources)
+            _fetch(options, sources, result)
 
 
-def _fetch(options: Options, sources: Sources) -> None:
+def _value(sources: Sources, component: str, place: Path) -> dict[str, str]:
+    version = sources.identify(component).version
+    return {"component": component, "version": version, "folder": str(place)}
+
+
+def _fetch(options: Options, sources: Sources, result: Result) -> None:
     with ThreadPoolExecutor(len(_COMPONENTS)) as pool:
         places = list(pool.map(sources.materialise, _COMPONENTS))
+    named = list(zip(_COMPONENTS, places, strict=True))
+    result.give([_value(sources, component, place) for component, place in named])
     if options.quiet:
         return
-    for component, place in zip(_COMPONENTS, places, strict=True):
+    for component, place in named:
         click.echo(f"{component:<10} {sources.identify(component).version:<32} {place}")
 
 

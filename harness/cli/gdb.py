@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import click
 
+from harness.cli._json import Result, json_option
+from harness.cli._options import complete_runs
+
 _REST = "teecall.gdb.arguments"
 
 
@@ -24,9 +27,10 @@ class _WithRest(click.Command):
 
 
 @click.command(cls=_WithRest)
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_runs)
+@json_option("Write the run's folder and gdb's exit status to FILE.")
 @click.pass_context
-def command(ctx: click.Context, run: str | None) -> int:
+def command(ctx: click.Context, run: str | None, result: Result) -> int:
     """Attach gdb to the machine of RUN, a run's folder or its name in the cache [default: latest].
 
     The machine must run, or be held: `teecall boot`, any `teecall run`, or one that has failed
@@ -42,4 +46,7 @@ def command(ctx: click.Context, run: str | None) -> int:
     from harness.gdb.start import run_gdb
     from harness.trace.saved import run_folder
 
-    return run_gdb(run_folder(run), ctx.meta[_REST])
+    folder = run_folder(run)
+    status = run_gdb(folder, ctx.meta[_REST])
+    result.give({"run": folder, "exit_code": status})
+    return status

@@ -6,12 +6,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._times import span
 from harness.errors import UsageError
 
@@ -44,6 +46,7 @@ _BARS = 60
     metavar="FILE",
     help="The history [default: history.sqlite in the cache].",
 )
+@json_option("Write names, values and changes to FILE too.")
 def command(
     metric: str | None,
     listing: bool,
@@ -52,6 +55,7 @@ def command(
     imported: tuple[Path, ...],
     prune: float | None,
     history_file: Path | None,
+    result: Result,
 ) -> int:
     """Show METRIC in every cell that has it, with the runs at which it changed for good.
 
@@ -65,22 +69,30 @@ def command(
     teecall history --prune 90d
     """
     from harness.report.history import open_history
+    from harness.report.rates import by_cell
 
     if not (metric or listing or imported or prune):
         raise UsageError("nothing to do", "name a metric, or give --list")
+    told: dict[str, object] = {}
     with open_history(history_file) as history:
-        for file in imported:
-            click.echo(_import(history, file))
+        told["imported"] = lines = [_import(history, file) for file in imported]
+        for line in lines:
+            click.echo(line)
         if prune:
             removed = history.prune(time.time() - prune)
+            told["removed"] = removed
             click.echo(f"{removed} runs were removed")
         if listing:
-            for name in history.metrics():
+            told["metrics"] = names = list(history.metrics())
+            for name in names:
                 click.echo(name)
         if metric:
             earliest = time.time() - since if since else 0.0
-            for line in _lines(history, metric, earliest, cell):
-                click.echo(line)
+            points = _points(history, metric, earliest, cell)
+            told["series"] = [_value(series) for series in by_cell(points).values()]
+            for series in by_cell(points).values():
+                click.echo("\n".join(_series(metric, series)))
+    result.give({"metric": metric, **told})
     return 0
 
 
@@ -94,15 +106,23 @@ def _import(history: History, file: Path) -> str:
     return f"{file}: {added} runs were added{known}"
 
 
-def _lines(history: History, metric: str, since: float, cell: str | None) -> Iterator[str]:
-    from harness.report.rates import by_cell
-
+def _points(history: History, metric: str, since: float, cell: str | None) -> list[Point]:
     every = history.points(metric, since)
     points = [p for p in every if cell is None or cell in p.cell or cell in p.label]
     if not points:
         raise _unknown(history, metric, bool(history.points(metric)))
-    for series in by_cell(points).values():
-        yield from _series(metric, series)
+    return points
+
+
+def _value(points: list[Point]) -> dict[str, object]:
+    from harness.report.changes import changes
+
+    return {
+        "cell": points[-1].cell,
+        "label": points[-1].label,
+        "points": [asdict(point) for point in points],
+        "changes": [asdict(change) for change in changes([point.value for point in points])],
+    }
 
 
 def _unknown(history: History, metric: str, known: bool) -> UsageError:

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from harness import __version__
 from harness.cli import _streams
@@ -68,6 +69,15 @@ class VerbGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the verbs without importing them: completion has to be instant."""
+        verbs = [
+            CompletionItem(name, help=summary(path))
+            for name, path in _verb_files().items()
+            if name.startswith(incomplete)
+        ]
+        return verbs or click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl([(name, summary(path)) for name, path in _verb_files().items()])
@@ -83,7 +93,8 @@ def teecall() -> None:
     teecall smoke     build, boot, launch a TVM, check isolation, tear down
     teecall boot      an interactive shell on the host
 
-    Every verb takes -c FILE and --set KEY=VALUE; `teecall config show` prints all keys.
+    Verbs that build or boot take -c FILE and --set KEY=VALUE; `teecall config show` prints all
+    keys. Every verb takes --json FILE, where - is standard output.
 
     \b
     Exit codes:
@@ -95,6 +106,16 @@ def teecall() -> None:
       99   INFRA: the environment stands in the way
       124  TIMEOUT
       129, 130, 143  ended by SIGHUP, ctrl-C, SIGTERM; a run is stored as INFRA
+
+    \b
+    Environment:
+      TEECALL_CACHE      sources, builds, runs and nights [default: ~/.cache/teecall]
+      TEECALL_HISTORY    the history's file [default: history.sqlite in the cache]
+      TEECALL_STORE      where artefacts are shared: file:///DIR, s3://BUCKET/DIR
+      TEECALL_OFFLINE    if set, nothing is fetched
+      TEECALL_NIGHTLY    if set, scenarios and tests take their larger parameters
+      TEECALL_TRACEBACK  if set, an error shows its Python traceback
+      NO_COLOR           if set, no colours and no live display; so does TERM=dumb
     """
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 from harness.cli._running import colour_of
 from harness.cli._times import shown, span
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="The history [default: history.sqlite in the cache].",
 )
+@json_option("Write what `teecall report --format json` prints to FILE.")
 def command(
     options: Options,
     matrix: str | None,
@@ -81,6 +83,7 @@ def command(
     store: str | None,
     out: Path | None,
     history_file: Path | None,
+    result: Result,
 ) -> int:
     """Run every cell of a matrix, each on a machine of its own, and report.
 
@@ -129,6 +132,7 @@ def command(
     with open_history(history_file) as history:
         night = run_night(request, _backend(scheduler, jobs), history, screen.show, screen.note)
     point_latest(folder)
+    result.give_text(files.as_json(night))
     screen.summary(night)
     tell(night, click.echo)
     assert night.end is not None

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.ui import styled
 from harness.verdict import worst
 
@@ -28,8 +28,8 @@ _SHOWN_WARNINGS = 5
     metavar="FILE",
     help="Name addresses by this fw_dynamic.elf, tsm.elf or vmlinux; may be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, a value for each log.")
-def command(logs: tuple[str, ...], elves: tuple[Path, ...], as_json: bool) -> int:
+@json_option("Write a value for each log to FILE")
+def command(logs: tuple[str, ...], elves: tuple[Path, ...], result: Result) -> int:
     """Classify each LOG by the rules that judge a run: a file, the folder of a run, or -.
 
     A log from anywhere will do, with escape sequences, NULs and bytes that are no text. A death of
@@ -48,11 +48,9 @@ def command(logs: tuple[str, ...], elves: tuple[Path, ...], as_json: bool) -> in
     from harness.signature.recorded import read
 
     found = [(log.name, log.judge(elves)) for log in map(read, logs)]
-    if as_json:
-        click.echo(json.dumps([_value(name, judged) for name, judged in found], indent=2))
-    else:
-        for name, judged in found:
-            _show(name, judged)
+    result.give([_value(name, judged) for name, judged in found])
+    for name, judged in found:
+        _show(name, judged)
     return worst(judged.verdict for _, judged in found).exit_code
 
 

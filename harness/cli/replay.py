@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from harness.cli._options import Options, config_options
+from harness.cli._json import Result, json_option
+from harness.cli._options import Options, complete_runs, config_options
 from harness.cli._running import show_check
 from harness.errors import UsageError
 from harness.verdict import Check
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_runs)
 @config_options
 @click.option(
     "--run-dir",
@@ -22,7 +23,8 @@ from harness.verdict import Check
     metavar="DIR",
     help="Folder for the evidence [default: a new one in the cache].",
 )
-def command(run: str | None, options: Options, run_dir: Path | None) -> int:
+@json_option("Write the report, and the differences if RUN was exact, to FILE.")
+def command(run: str | None, options: Options, run_dir: Path | None, result: Result) -> int:
     """Repeat RUN, a run's folder or its name in the cache [default: the latest].
 
     Configuration, scenario and seed come from its run.json; --set changes a key, to see where the
@@ -38,7 +40,7 @@ def command(run: str | None, options: Options, run_dir: Path | None) -> int:
     """
     from harness.config.load import load
     from harness.machine.rundir import new_run
-    from harness.report.repeat import read_run
+    from harness.report.repeat import differences, read_run
     from harness.scenarios.session import SCENARIOS, Session, run_scenario
     from harness.trace.saved import EVENTS, run_folder
 
@@ -58,7 +60,8 @@ def command(run: str | None, options: Options, run_dir: Path | None) -> int:
 
         def show(check: Check) -> None:
             ui.close()
-            show_check(check)
+            if not options.quiet:
+                show_check(check)
 
         session = Session(
             config, fresh, ui, options.offline, ended=show, seed=seed, deterministic=exact
@@ -67,21 +70,22 @@ def command(run: str | None, options: Options, run_dir: Path | None) -> int:
     if report.error is not None:
         raise report.error
     click.echo(f"{report.verdict} in {report.duration_s:.2f} s, evidence in {fresh.path}")
+    found = differences(old, fresh.path) if exact and (fresh.path / EVENTS).exists() else None
+    result.give({**report.as_json(), "exact": exact, "differences": found})
     if not exact:
         click.echo("same configuration and seed, but not exact: RUN was not --deterministic")
         return report.exit_code
-    if not (fresh.path / EVENTS).exists():
+    if found is None:
         # It never booted; the last check has said why.
         return report.exit_code
-    return _compare(old, fresh.path, saved)
+    return _compare(found, fresh.path, saved)
 
 
-def _compare(old: Path, new: Path, saved: dict[str, object]) -> int:
-    from harness.report.repeat import changed_versions, differences, read_run, totals
+def _compare(found: list[str], new: Path, saved: dict[str, object]) -> int:
+    from harness.report.repeat import changed_versions, read_run, totals
 
     for line in changed_versions(saved, read_run(new)):
         click.echo(f"other version: {line}", err=True)
-    found = differences(old, new)
     if not found:
         click.echo(f"identical: {totals(new)}")
         return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._times import span
 from harness.errors import StoreError, UsageError
 
@@ -39,12 +40,14 @@ _FORMS = ("text", "json", "junit", "html", "md")
     metavar="FILE",
     help="The history [default: history.sqlite in the cache].",
 )
+@json_option("Write what --format json prints to FILE too.")
 def command(
     night: Path | None,
     since: float | None,
     form: str,
     output: Path | None,
     history_file: Path | None,
+    result: Result,
 ) -> int:
     """Show NIGHT, the folder of one [default: the newest in the cache].
 
@@ -64,27 +67,31 @@ def command(
     with ExitStack() as stack:
         if since is not None:
             history = stack.enter_context(open_history(history_file))
+            if result.path is not None:
+                result.give_text(_of_history(history, time.time() - since, "json"))
             text = _of_history(history, time.time() - since, form)
         elif form == "html":
-            found = _night(night)
+            found = _night(night, result)
             return _page(found, stack.enter_context(open_history(history_file)), output)
         elif form == "text":
-            found = _night(night)
+            found = _night(night, result)
             text = _text(found, stack.enter_context(open_history(history_file)))
         else:
-            text = _of_night(_night(night), form)
+            text = _of_night(_night(night, result), form)
     _write(text, output)
     return 0
 
 
-def _night(folder: Path | None) -> Night:
-    from harness.night.files import latest_night
+def _night(folder: Path | None, result: Result) -> Night:
+    from harness.night.files import as_json, latest_night
     from harness.report.record import load_night
 
     folder = folder or latest_night()
     if folder is None:
         raise UsageError("there is no night in the cache", "run `teecall nightly`, or name one")
-    return load_night(folder)
+    night = load_night(folder)
+    result.give_text(as_json(night))
+    return night
 
 
 def _text(night: Night, history: History) -> str:

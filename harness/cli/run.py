@@ -26,8 +26,15 @@ class _Listing(click.Command):
             formatter.write_dl(rows)
 
 
+def _scenarios(ctx: click.Context, option: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a scenario."""
+    from harness.scenarios.session import SCENARIOS
+
+    return [name for name in sorted(SCENARIOS) if name.startswith(incomplete)]
+
+
 @click.command(cls=_Listing)
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=_scenarios)
 @config_options
 @running_options
 def command(scenario: str, options: Options, running: Running) -> int:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import click
 
+from harness.cli._json import Result, json_option
+from harness.cli._options import complete_runs
+
 
 @click.command()
-@click.argument("run", required=False)
-@click.option("--json", "as_data", is_flag=True, help="Print rings, calls and events as JSON.")
+@click.argument("run", required=False, shell_complete=complete_runs)
+@json_option("Write rings, calls and events to FILE instead")
 @click.option(
     "--perfetto",
     "perfetto_file",
@@ -19,7 +22,7 @@ import click
     metavar="FILE",
     help="Write a trace for ui.perfetto.dev or chrome://tracing instead.",
 )
-def command(run: str | None, as_data: bool, perfetto_file: Path | None) -> int:
+def command(run: str | None, result: Result, perfetto_file: Path | None) -> int:
     """Print the crossings of RUN, a run's folder or its name in the cache [default: the latest].
 
     A line for each event: hart, time since power-on, kind, call, result, and at the end of a
@@ -40,8 +43,7 @@ def command(run: str | None, as_data: bool, perfetto_file: Path | None) -> int:
         perfetto_file.write_text(json.dumps(perfetto(trace)) + "\n", encoding="utf-8")
         for line in (*lost_events(trace.rings), *trace.problems):
             click.echo(line, err=True)
-    if as_data:
-        click.echo(json.dumps(as_json(trace), indent=1))
-    elif perfetto_file is None:
+    result.give(as_json(trace))
+    if result.path is None and perfetto_file is None:
         click.echo("\n".join(text_lines(trace)))
     return 0

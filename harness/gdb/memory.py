@@ -46,5 +46,7 @@ class GdbSymbols:
         try:
             value = gdb.parse_and_eval(name)
         except gdb.error as error:
-            raise ConfigError(f"no image has {name}: {error}") from error
+            raise ConfigError(
+                f"no image has {name}: {error}", "debug a machine that runs teecall's firmware"
+            ) from error
         return Symbol(name, int(value.address), int(value.type.sizeof))

@@ -189,7 +189,15 @@ def write_json_value(path: Path, value: object) -> None:
     Raises:
         StoreError: it cannot be written.
     """
-    text = json.dumps(value, indent=2) + "\n"
+    write_json_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_json_text(path: Path, text: str) -> None:
+    """Write what is JSON already as the file of `--json`.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
     try:
         if path.is_file() or not path.exists():
             write_atomic(path.absolute(), text)

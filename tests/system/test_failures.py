@@ -32,11 +32,11 @@ def parsed(run: Path, result: SmokeResult, elsewhere: bool = False) -> dict[str,
     """
     live = json.loads((run / "run.json").read_text())
     images = [word for image in live["images"] for word in ("--elf", image)]
-    asked: list[tuple[str, ...]] = [("parse", "--json", str(run))]
+    asked: list[tuple[str, ...]] = [("parse", "--json", "-", str(run))]
     if elsewhere:
         log = run.parent / "some.log"
         log.write_bytes((run / "uart.log").read_bytes())
-        asked.append(("parse", "--json", str(log), *images))
+        asked.append(("parse", "--json", "-", str(log), *images))
     for words in asked:
         done = teecall(*words)
         assert done.returncode == result.status, done.stdout

@@ -250,7 +250,7 @@ def test_command_prints_and_exports(cache: Path, capsys: pytest.CaptureFixture[s
     assert run(["trace", "one"]) == 0
     assert capsys.readouterr().out.startswith("LOST: ")
     target = cache / "trace.json"
-    assert run(["trace", "one", "--json", "--perfetto", str(target)]) == 0
+    assert run(["trace", "one", "--json", "-", "--perfetto", str(target)]) == 0
     shown = capsys.readouterr()
     assert json.loads(shown.out)["lost"] > 0
     assert "are lost" in shown.err

@@ -34,7 +34,7 @@ def test_exit_code_is_that_of_the_worst_log(tmp_path: Path) -> None:
 
 
 def test_standard_input_and_json() -> None:
-    done = parse("-", "--json", given=b"\x00\xff\x1b[2J\ntsmd: TSM panic: x\n" + OFF)
+    done = parse("-", "--json", "-", given=b"\x00\xff\x1b[2J\ntsmd: TSM panic: x\n" + OFF)
     (found,) = json.loads(done.stdout)
     assert done.returncode == 1
     assert (found["verdict"], found["first_line"]) == ("CRASH", 2)

@@ -158,9 +158,7 @@ Body = Callable[[Smoke], str]
 
 
 def run_with(body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
-    monkeypatch.setattr(
-        session_module, "steps_of", lambda name, deterministic=False: [Step("check", body)]
-    )
+    monkeypatch.setattr(session_module, "steps_of", lambda *_: [Step("check", body)])
     session = Session(Config(), RunDir(tmp_path), QuietUi(), True, ended=lambda check: None)
     return run_scenario("test", session)
 
@@ -213,7 +211,7 @@ def test_run_that_cannot_show_its_checks_is_stored(
         if check.name != "run":
             raise error
 
-    monkeypatch.setattr(session_module, "steps_of", lambda name, deterministic=False: [step("a")])
+    monkeypatch.setattr(session_module, "steps_of", lambda *_: [step("a")])
     result = run_scenario("test", Session(Config(), RunDir(tmp_path), QuietUi(), True, ended=lost))
     assert (result.exit_code, result.verdict) == (99, Verdict.INFRA)
     assert result.failures[0].message == error.message

@@ -213,6 +213,14 @@ struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_hang(struct tsmd_hart *hart,
 				       struct sbi_trap_context *tcntx)
 {
+	/*
+	 * Harts that wait for each other may see their time end at once. One
+	 * finds the death and the others leave: the exchange is what decides,
+	 * with acquire and release so that the winner's is the only report.
+	 */
+	if (__atomic_exchange_n(&tsmd.state, TSMD_DEAD, __ATOMIC_ACQ_REL) ==
+	    TSMD_DEAD)
+		return tsmd_tsm_left(hart, tcntx);
 	tsmd_event(hart, TEE_EVENT_TSM_HANG, 0, tcntx->trap.cause,
 		   tcntx->regs.mepc);
 	sbi_printf("\ntsmd: TSM hang: an interrupt of the host waits\n");
