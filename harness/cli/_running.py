@@ -17,10 +17,11 @@ from harness.build.builder import build_all
 from harness.cli._options import Options
 from harness.config.schema import Config
 from harness.errors import UsageError
-from harness.ui import QuietUi, styled
+from harness.ui import QuietUi, Ui, styled
 from harness.verdict import Check, Verdict
 
 if TYPE_CHECKING:
+    from harness.machine.machine import Machine
     from harness.report.record import RunRecord
     from harness.scenarios.report import Report
 
@@ -84,7 +85,6 @@ def _check_deterministic(name: str, running: Running) -> None:
 
 def _run_once(name: str, options: Options, running: Running) -> int:
     """Run a scenario once and print a line for each check."""
-    from harness.gdb.hold import holder
     from harness.machine.rundir import new_run
     from harness.scenarios.report import check_json_place, last_screen, write_json
     from harness.scenarios.session import Session, run_scenario
@@ -110,7 +110,7 @@ def _run_once(name: str, options: Options, running: Running) -> int:
             line=_show_line if options.verbose else None,
             seed=running.seed,
             deterministic=running.deterministic,
-            hold=holder(running.on_failure, ui.close) if running.on_failure else None,
+            hold=_holder(running.on_failure, ui) if running.on_failure else None,
         )
         report = run_scenario(name, session)
     if json_file is not None:
@@ -136,6 +136,12 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     if problem := keep_run(record, run.path):
         click.echo(f"note: the history does not have this run: {problem}", err=True)
     return report.exit_code
+
+
+def _holder(how: str, ui: Ui) -> Callable[[Machine], None]:
+    from harness.gdb.hold import holder
+
+    return holder(how, ui.close)
 
 
 def _record(name: str, config: Config, report: Report) -> RunRecord:
