@@ -4,7 +4,8 @@
 A number that has a bare equivalent is measured in turns with it, so that both see the same load;
 on a crowded workstation compare the two columns, not the number with its limit. What counts as
 the smoke's cost is everything from the start of the Python process to its end: two TVM launches,
-the audit of their steps and the isolation attempts are in it, and are not in the bare boot.
+the audit of their steps and the isolation attempts are in it, and are not in the bare boot, which
+is QEMU's alone with the same images and init script, to power-off.
 """
 
 from __future__ import annotations

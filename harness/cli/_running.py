@@ -18,10 +18,11 @@ from harness.cli._json import Result, json_option
 from harness.cli._options import Options
 from harness.config.schema import Config
 from harness.errors import UsageError
-from harness.ui import QuietUi, styled
+from harness.ui import QuietUi, Ui, styled
 from harness.verdict import Check, Verdict
 
 if TYPE_CHECKING:
+    from harness.machine.machine import Machine
     from harness.report.record import RunRecord
     from harness.scenarios.report import Report
 
@@ -85,7 +86,6 @@ def _check_deterministic(name: str, running: Running) -> None:
 
 def _run_once(name: str, options: Options, running: Running) -> int:
     """Run a scenario once and print a line for each check."""
-    from harness.gdb.hold import holder
     from harness.machine.rundir import new_run
     from harness.scenarios.report import last_screen
     from harness.scenarios.session import Session, run_scenario
@@ -108,7 +108,7 @@ def _run_once(name: str, options: Options, running: Running) -> int:
             line=_show_line if options.verbose else None,
             seed=running.seed,
             deterministic=running.deterministic,
-            hold=holder(running.on_failure, ui.close) if running.on_failure else None,
+            hold=_holder(running.on_failure, ui) if running.on_failure else None,
         )
         report = run_scenario(name, session)
     running.result.give(report.as_json())
@@ -133,6 +133,12 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     if problem := keep_run(record, run.path):
         click.echo(f"note: the history does not have this run: {problem}", err=True)
     return report.exit_code
+
+
+def _holder(how: str, ui: Ui) -> Callable[[Machine], None]:
+    from harness.gdb.hold import holder
+
+    return holder(how, ui.close)
 
 
 def _record(name: str, config: Config, report: Report) -> RunRecord:

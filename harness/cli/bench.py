@@ -38,8 +38,9 @@ def command() -> None:
 def smoke(options: Options, runs: int, result: Result) -> int:
     """Time the smoke against a bare boot of QEMU.
 
-    The bare boot is that of QEMU to power-off, with the same images. Both run in turns; the line
-    at the end has the medians and their ratio.
+    The bare boot is that of QEMU with the same images and init script, to power-off, and nothing
+    on its consoles. The smoke is the whole process, everything built. Wall time of both, in
+    turns; the line at the end has the medians and their ratio.
     """
     from harness.bench.smoke import measure
 

@@ -307,8 +307,10 @@ def start_machine(
         argv = qemu_argv(config, files, wiring)
         run.write("command.txt", command_text(config, files, run))
         drain = Drain()
-        uart = drain.add("uart", output or wires.ours["uart"])
         has_shell = config.console.mode == "port"
+        # A pipe holds less than a socket, and a machine that is timed must never wait for room.
+        patient = has_shell and output is None
+        uart = drain.add("uart", output or wires.ours["uart"], patient=patient)
         shell = drain.add("shell", wires.ours["shell"]) if has_shell else None
         monitor = Monitor(wires.ours["monitor"])
         stack.callback(write_readable, run, drain.streams, time.monotonic())

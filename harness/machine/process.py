@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -58,6 +59,18 @@ class Watcher:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.group, signal.SIGKILL)
         self._process.wait()
+
+
+@contextlib.contextmanager
+def _watched(pid: int) -> Iterator[select.poll]:
+    """Give what becomes ready when a child that was not reaped yet ends."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        yield ended
+    finally:
+        os.close(descriptor)
 
 
 class Qemu:
@@ -113,10 +126,11 @@ class Qemu:
 
     def wait(self, seconds: float) -> int | None:
         """Wait for QEMU to end by itself; return its status, or None if it did not."""
-        try:
-            return self._process.wait(timeout=max(0.0, seconds))
-        except subprocess.TimeoutExpired:
-            return None
+        # subprocess sleeps between looks, up to 50 ms too long; the kernel says it at once.
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError), _watched(self.pid) as ended:
+                ended.poll(max(0.0, seconds) * 1e3)
+        return self.status
 
     def stop(self, ask: Callable[[], None]) -> int:
         """End QEMU: `ask` it (QMP quit), then SIGTERM, then SIGKILL. Return its status."""

@@ -20,6 +20,9 @@ _CHUNK = 1 << 16
 _KEEP = 32 << 20
 # A UART is read byte by byte: arrivals closer than this share their time.
 _SAME_TIME_S = 0.001
+# A stream on which nobody waits for an answer is looked at again after this long. A UART says one
+# byte at a time, and a boot would wake this thread, and who waits for news, 3900 times.
+_PAUSE_S = 0.002
 # Times that are kept, some minutes of a console that never pauses; then the older half goes.
 _MOST_TIMES = 1 << 18
 
@@ -110,7 +113,8 @@ class Stream:
             self.news.notify_all()
         return bool(data)
 
-    def _fileno(self) -> int:
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
         return self._channel.fileno()
 
 
@@ -133,14 +137,25 @@ class Drain:
         self.news = threading.Condition()
         self.streams: list[Stream] = []
         self._selector = selectors.DefaultSelector()
+        self._patient: set[Stream] = set()
+        # Streams that are left alone until that time, in monotonic seconds.
+        self._resting: dict[Stream, float] = {}
         self._stop_read, self._stop_write = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
-    def add(self, name: str, channel: Channel) -> Stream:
-        """Read `channel` from now on (before `start`)."""
+    def add(self, name: str, channel: Channel, *, patient: bool = False) -> Stream:
+        """Read `channel` from now on (before `start`).
+
+        Args:
+            name: of the stream.
+            channel: where it is read; it has to hold what comes in 2 ms.
+            patient: take what it says in pieces 2 ms apart, and so with times that exact.
+        """
         stream = Stream(name, channel, self.news)
         self.streams.append(stream)
-        self._selector.register(channel, selectors.EVENT_READ, stream)
+        if patient:
+            self._patient.add(stream)
+        self._selector.register(stream, selectors.EVENT_READ, stream)
         return stream
 
     def start(self) -> None:
@@ -171,9 +186,22 @@ class Drain:
     def _run(self) -> None:
         open_streams = len(self.streams)
         while open_streams:
-            for key, _ in self._selector.select():
-                if key.data is None:
+            for key, _ in self._selector.select(self._rest()):
+                stream = key.data
+                if stream is None:
                     return
-                if not key.data._fill():
-                    self._selector.unregister(key.fileobj)
+                alive = stream._fill()
+                if not alive:
                     open_streams -= 1
+                if not alive or stream in self._patient:
+                    self._selector.unregister(key.fileobj)
+                if alive and stream in self._patient:
+                    self._resting[stream] = time.monotonic() + _PAUSE_S
+
+    def _rest(self) -> float | None:
+        """Take back the streams that have rested; return the seconds until the next has."""
+        now = time.monotonic()
+        for stream in [one for one, until in self._resting.items() if until <= now]:
+            del self._resting[stream]
+            self._selector.register(stream, selectors.EVENT_READ, stream)
+        return min(self._resting.values()) - now if self._resting else None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -115,32 +116,57 @@ def _failure_json(failure: Failure) -> dict[str, object]:
     }
 
 
-def provenance(started: float, arguments: Sequence[str] | None = None) -> dict[str, object]:
+def provenance(
+    started: float, arguments: Sequence[str] | None = None, commit: OwnCommit | None = None
+) -> dict[str, object]:
     """Return what made a run: time, command line, and teecall's own version.
 
     Args:
         started: seconds since the epoch.
         arguments: of the `teecall` that asked for the run; None for this process.
+        commit: asked for when the run began; None: ask now.
     """
     words = sys.argv[1:] if arguments is None else arguments
     moment = datetime.fromtimestamp(started, UTC).astimezone()
     return {
         "started": moment.isoformat(timespec="milliseconds"),
         "command": shlex.join(["teecall", *words]),
-        "teecall": {"version": __version__, "commit": own_commit()},
+        "teecall": {"version": __version__, "commit": (commit or OwnCommit()).answer()},
     }
+
+
+class OwnCommit:
+    """The question which commit teecall runs from; git looks for the answer from now on."""
+
+    def __init__(self) -> None:
+        self._git: subprocess.Popen[str] | None = None
+        if not (root() / ".git").exists():
+            return
+        command = ["git", "-C", str(root()), "describe", "--always", "--dirty", "--abbrev=12"]
+        with contextlib.suppress(OSError):
+            self._git = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+
+    def answer(self) -> str | None:
+        """Return the commit, marked when files were changed; None outside of git."""
+        if self._git is None:
+            return None
+        try:
+            return self._git.communicate(timeout=_GIT_S)[0].strip() or None
+        except subprocess.TimeoutExpired:
+            self._git.kill()
+            self._git.communicate()
+            return None
 
 
 def own_commit() -> str | None:
     """Return the commit teecall runs from, marked when files were changed; None outside of git."""
-    if not (root() / ".git").exists():
-        return None
-    command = ["git", "-C", str(root()), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_S)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
+    return OwnCommit().answer()
 
 
 def _error_json(error: TeecallError) -> dict[str, object]:

@@ -24,7 +24,7 @@ from harness.errors import (
 from harness.machine.follow import following
 from harness.machine.machine import Machine, death_error
 from harness.machine.rundir import RunDir
-from harness.scenarios.report import Failure, Report, failure_of, provenance
+from harness.scenarios.report import Failure, OwnCommit, Report, failure_of, provenance
 from harness.scenarios.runner import Step, run_steps
 from harness.scenarios.smoke import Smoke
 from harness.signature.signature import Signature, signature_of
@@ -183,9 +183,12 @@ def run_scenario(name: str, session: Session) -> Report:
     the exit code of the signal. An error of the caller's ends it without a verdict.
     """
     started = time.monotonic()
+    commits: list[OwnCommit] = []
     with contextlib.ExitStack() as stack:
 
         def on_power(machine: Machine) -> None:
+            # What is needed behind the last check is asked for while the machine boots.
+            commits.append(OwnCommit())
             if session.line is not None:
                 stack.enter_context(following(machine, session.line))
 
@@ -202,7 +205,8 @@ def run_scenario(name: str, session: Session) -> Report:
             witness.error = error
         except Exception as error:
             witness.broke(time.monotonic() - started, own_error(error))
-    report = _report(name, session, smoke, witness, time.monotonic() - started)
+    commit = commits[0] if commits else None
+    report = _report(name, session, smoke, witness, time.monotonic() - started, commit)
     session.run.write_json("run.json", report.for_run_folder())
     if report.verdict is Verdict.PASS:
         # command.txt says how it is made again.
@@ -218,7 +222,14 @@ def _save_trace(smoke: Smoke) -> None:
         smoke.run.write("tsm.log", trace.log)
 
 
-def _report(name: str, session: Session, smoke: Smoke, witness: _Witness, seconds: float) -> Report:
+def _report(
+    name: str,
+    session: Session,
+    smoke: Smoke,
+    witness: _Witness,
+    seconds: float,
+    commit: OwnCommit | None,
+) -> Report:
     started = time.time() - seconds
     report = Report(
         checks=tuple(witness.checks),
@@ -229,7 +240,7 @@ def _report(name: str, session: Session, smoke: Smoke, witness: _Witness, second
         artefacts=dict(smoke.keys),
         failures=tuple(witness.failures),
         extra={
-            **provenance(started, session.arguments),
+            **provenance(started, session.arguments, commit),
             "scenario": name,
             "deterministic": session.deterministic,
             "seed": smoke.seed.hex(),
