@@ -159,9 +159,8 @@ class Tested(Struct, frozen=True, kw_only=True):
 
     `verdict`, `signature` and `title` are those of the run; `why` says in one line for people how
     `outcome` follows from it. `same_as` is the candidate with the same artefacts whose trial this
-    is. `identity` is that of the
-    build. `evidence` is the run's folder, relative to the bisection's. `run` has all of the run where
-    there was one.
+    is. `identity` is that of the build. `evidence` is the run's folder, relative to the
+    bisection's. `run` has all of the run where there was one.
     """
 
     dt: str
