@@ -158,7 +158,9 @@ class SubjectOptions:
 
 
 def subject_for(
-    component: str, repo: str | None, options: SubjectOptions = SubjectOptions()  # noqa: B008
+    component: str,
+    repo: str | None,
+    options: SubjectOptions = SubjectOptions(),  # noqa: B008
 ) -> Subject:
     """Return the subject of a component.
 

@@ -15,7 +15,7 @@ class OpenSbiRecipe(Recipe):
     """Upstream OpenSBI with the domain switch placed in it as a new folder."""
 
     name = "opensbi"
-    sources = ("opensbi", "overlay", "abi")
+    sources = ("opensbi", "overlay", "overlay-abi")
     programs = ("make", "python3")
 
     def inputs(self, facts: Facts) -> Inputs:
@@ -23,7 +23,7 @@ class OpenSbiRecipe(Recipe):
         return {
             "opensbi": facts.sources.identify("opensbi").id,
             "overlay": facts.sources.identify("overlay").id,
-            "abi": facts.sources.identify("abi").id,
+            "abi": facts.sources.identify("overlay-abi").id,
             "flags": list(facts.config.opensbi.flags),
             "compiler": facts.compiler,
         }
@@ -34,7 +34,7 @@ class OpenSbiRecipe(Recipe):
         bench.expect("opensbi", "an OpenSBI tree", "lib/sbi/objects.mk", "opensbi.source")
         bench.expect("overlay", "a domain switch", "objects.mk", "opensbi.overlay")
         overlay = bench.copy("overlay", "opensbi", "lib", "sbi", _FOLDER)
-        for header in bench.sources.materialise("abi").glob("*.h"):
+        for header in bench.sources.materialise("overlay-abi").glob("*.h"):
             shutil.copy2(header, overlay)
         output = bench.work / "output"
         flags = bench.config.opensbi.flags
@@ -56,13 +56,13 @@ class TsmRecipe(Recipe):
     """The TSM, linked at the base of its region."""
 
     name = "tsm"
-    sources = ("tsm", "abi", "mbedtls")
+    sources = ("tsm", "tsm-abi", "mbedtls")
 
     def inputs(self, facts: Facts) -> Inputs:
         """Depend on the TSM's tree, mbedTLS, the ABI headers and where it is linked."""
         return {
             "tsm": facts.sources.identify("tsm").id,
-            "abi": facts.sources.identify("abi").id,
+            "abi": facts.sources.identify("tsm-abi").id,
             "mbedtls": facts.sources.identify("mbedtls").id,
             "base": facts.config.memory.tsm_base,
             "flags": list(facts.config.tsm.flags),
@@ -75,7 +75,7 @@ class TsmRecipe(Recipe):
         bench.expect("mbedtls", "an mbedTLS tree", "library/sha512.c", "mbedtls.source")
         # The TSM's sources find the ABI headers beside their own folder, as in the repository.
         tree = bench.copy("tsm", "firmware", "tsm")
-        bench.copy("abi", "firmware", "abi")
+        bench.copy("tsm-abi", "firmware", "abi")
         output = bench.work / "output"
         mbedtls = bench.sources.materialise("mbedtls")
         flags = bench.config.tsm.flags
