@@ -21,6 +21,8 @@ from harness.files import disk_errors, locked, no_space
 
 FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # A commit that no reference names (a detached HEAD, an id from the reflog) can be fetched too.
+# What a hook's environment has: it names another repository than the folder.
+_ELSEWHERE = re.compile("GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|PREFIX|NAMESPACE|.*OBJECT_DIR.*)")
 _ANY_COMMIT = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
 
 
@@ -45,8 +47,7 @@ def git(folder: Path, *arguments: str, given: str | None = None) -> Done:
         ToolMissing: git is not installed.
         NoSpace: the disk is full.
     """
-    # A hook's environment names another repository than the folder.
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    clean = {k: v for k, v in os.environ.items() if not _ELSEWHERE.fullmatch(k)}
     calm = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
     try:
@@ -123,7 +124,7 @@ class Mirror:
 
     def _fill(self, offline: bool) -> None:
         with locked(self._lock), disk_errors(self.folder.parent):
-            if (self.folder / "HEAD").is_file():
+            if (self.folder / "HEAD").is_file() and not self._deepened():
                 self._refresh(offline)
                 return
             if not self.local and offline:
@@ -132,6 +133,12 @@ class Mirror:
                     "run once without --offline, or name a local clone",
                 )
             self._clone()
+
+    def _deepened(self) -> bool:
+        """Tell whether a shallow clone has more, or less, history than when it was copied."""
+        if not self.local or not Path(self._origin).is_dir():
+            return False
+        return _shallow(Path(self._origin)) != _shallow(self.folder)
 
     def _clone(self) -> None:
         from harness.files import publish, scratch
@@ -148,7 +155,7 @@ class Mirror:
                     "run `git fsck` in it" if self.local else "check the address and the network",
                     details=made.err.strip().splitlines()[:3],
                 )
-            # Trees that were made for a search belong to no reference and must stay.
+            # A branch that was removed from the repository may be what is searched.
             git(new, "config", "gc.auto", "0")
             publish(new, self.folder)
 
@@ -214,12 +221,7 @@ class Mirror:
 
     def shallow_ends(self) -> frozenset[str]:
         """Return the commits whose parents a shallow clone lacks; none in a full clone."""
-        own = self.folder / "shallow"
-        path = Path(self._origin) / "shallow" if self.local else own
-        try:
-            return frozenset((path if path.is_file() else own).read_text("ascii").split())
-        except OSError:
-            return frozenset()
+        return _shallow(self.folder)
 
     def read(self, *arguments: str, given: str | None = None) -> str:
         """Return what git prints about the copy.
@@ -250,3 +252,10 @@ class Mirror:
         """Return `rev-list --parents --boundary` of a selection, which `Dag` reads."""
         flat = [item for part in selection for item in ([part] if isinstance(part, str) else part)]
         return self.read("rev-list", "--parents", "--boundary", "--stdin", given="\n".join(flat))
+
+
+def _shallow(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset((folder / "shallow").read_text("ascii").split())
+    except OSError:
+        return frozenset()

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
 from harness.config.schema import Config
 
-_FOLDER = "tsmd"
+FOLDER = "tsmd"
 
 
 class OpenSbiRecipe(Recipe):
@@ -33,10 +34,19 @@ class OpenSbiRecipe(Recipe):
         tree = bench.copy("opensbi", "opensbi")
         bench.expect("opensbi", "an OpenSBI tree", "lib/sbi/objects.mk", "opensbi.source")
         bench.expect("overlay", "a domain switch", "objects.mk", "opensbi.overlay")
-        overlay = bench.copy("overlay", "opensbi", "lib", "sbi", _FOLDER)
+        overlay = bench.copy("overlay", "opensbi", "lib", "sbi", FOLDER)
         for header in bench.sources.materialise("overlay-abi").glob("*.h"):
             shutil.copy2(header, overlay)
-        output = bench.work / "output"
+        self.compile(bench, tree, bench.work / "output")
+
+    def compile(self, bench: Bench, tree: Path, output: Path) -> None:
+        """Run make and keep what it makes.
+
+        Args:
+            bench: where the result goes.
+            tree: upstream's tree with the domain switch in it.
+            output: of make; what it has already is not made again.
+        """
         flags = bench.config.opensbi.flags
         # Paths of this build must not reach the firmware: the same inputs give the same bits.
         general = [f"-ffile-prefix-map={tree}=opensbi", f"-ffile-prefix-map={output}=output"]
