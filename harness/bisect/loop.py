@@ -44,6 +44,7 @@ from harness.errors import InfraError, own_error
 from harness.night.journal import now
 from harness.night.stops import Stops
 from harness.report.record import RunRecord
+from harness.verdict import Verdict
 
 SIGNALLED = 128
 # Builds that are made before the search asks for them, at most, for each trial at once.
@@ -130,11 +131,13 @@ class Loop:
         """
         try:
             while not self.search.ended and not self.interrupted:
+                told = len(self.search.observations)
                 self._ask()
                 self._start()
-                if not self._running and self._building is None:
-                    continue
-                self._wait()
+                if self._running or self._building is not None:
+                    self._wait()
+                elif told == len(self.search.observations):
+                    raise InfraError("the search has nothing to do and no answer")
             while self._running and not self.interrupted:
                 # What still runs after the answer is evidence too.
                 self._wait()
@@ -272,7 +275,11 @@ class Loop:
         evidence = str(place.relative_to(self.folder))
         try:
             ran = self.hands.take(future, trial.commit)
-        except InfraError as error:
+        except Exception as caught:
+            # Executors have errors of their own for workers that they lose.
+            error = own_error(caught)
+            if error.verdict is not Verdict.INFRA:
+                raise
             seconds = time.monotonic() - begun
             self._tell(trial, Judged(Outcome.INFRA, error.message), seconds, None, evidence)
             return

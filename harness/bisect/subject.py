@@ -67,13 +67,13 @@ class Subject(Protocol):
     """
 
     @property
-    def component(self) -> str: ...  # noqa: D102 (documented above)
+    def component(self) -> str: ...
 
     @property
-    def where(self) -> str: ...  # noqa: D102
+    def where(self) -> str: ...
 
     @property
-    def notes(self) -> Sequence[str]: ...  # noqa: D102
+    def notes(self) -> Sequence[str]: ...
 
     def resolve(self, rev: str) -> str:
         """Return the candidate that a revision names: a full id, or the value itself.
@@ -160,7 +160,7 @@ class SubjectOptions:
 def subject_for(
     component: str,
     repo: str | None,
-    options: SubjectOptions = SubjectOptions(),  # noqa: B008
+    options: SubjectOptions = SubjectOptions(),
 ) -> Subject:
     """Return the subject of a component.
 

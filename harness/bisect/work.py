@@ -115,7 +115,10 @@ def _failed(cell: Cell, error: TeecallError, log: bytes, seconds: float) -> Cell
 
 @dataclass(frozen=True, slots=True)
 class ScriptJob:
-    """A script of the user's: its command, what it is told, its folder and time in seconds."""
+    """A script of the user's: its command, what it is told, its folder and time in seconds.
+
+    `options` come before the settings: the `-c` files.
+    """
 
     command: str
     candidate: str
@@ -123,6 +126,7 @@ class ScriptJob:
     settings: Sequence[str]
     folder: Path
     limit_s: float
+    options: Sequence[str] = ()
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -130,7 +134,8 @@ class ScriptJob:
 
         TEECALL_SETTINGS are the options with which `teecall smoke` and others run the candidate.
         """
-        options = [word for setting in self.settings for word in ("--set", setting)]
+        words = (word for setting in self.settings for word in ("--set", setting))
+        options = [*self.options, *words]
         return {
             "TEECALL_CANDIDATE": self.candidate,
             "TEECALL_COMPONENT": self.component,
