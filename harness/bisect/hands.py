@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness.bisect import work
 from harness.bisect.journal import JudgeRecord, OptionsRecord
 from harness.bisect.judge import ScriptRan
@@ -23,6 +25,7 @@ from harness.config.load import load
 from harness.config.schema import Config
 from harness.errors import BuildError
 from harness.report.make import cell_record
+from harness.report.record import FailureRecord
 
 # Time of a script when nothing else is said.
 SCRIPT_S = 600.0
@@ -110,9 +113,12 @@ class RealHands:
         result: CellResult | ScriptRan = future.result()
         if isinstance(result, ScriptRan):
             return result
-        # A candidate that cannot even be configured says so in its record.
         record = cell_record(result, folder=self.folder)
-        return record
+        if result.error is None:
+            return record
+        # A candidate that cannot even be configured says so in its record.
+        found = FailureRecord(check="run", message=result.error.message)
+        return msgspec.structs.replace(record, failures=(*record.failures, found))
 
     def end(self) -> None:
         """Ask all that goes on to end."""

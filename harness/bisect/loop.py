@@ -40,7 +40,7 @@ from harness.bisect.oracle import JUDGED, Outcome
 from harness.bisect.plan import Purpose, Trial
 from harness.bisect.search import Search
 from harness.bisect.subject_build import BuiltCandidate
-from harness.errors import InfraError, own_error
+from harness.errors import CallerError, InfraError, own_error
 from harness.night.journal import now
 from harness.night.stops import Stops
 from harness.report.record import RunRecord
@@ -198,6 +198,9 @@ class Loop:
         self._building = None
         try:
             built = future.result()
+        except CallerError:
+            # The configuration is wrong at every commit.
+            raise
         except Exception as caught:
             self._unbuilt(candidate, own_error(caught))
             return

@@ -21,7 +21,7 @@ from harness.build.builder import build_all
 from harness.build.share import VARIABLE
 from harness.cells.cell import Cell, CellResult, spoilt, without_run
 from harness.config.schema import Config
-from harness.errors import MachineError, TeecallError, own_error
+from harness.errors import CallerError, MachineError, TeecallError, own_error
 from harness.machine.bare import bare_machine
 from harness.machine.deadline import scaled
 from harness.machine.machine import Machine
@@ -103,9 +103,9 @@ def _wait_for(machine: Machine, job: PayloadJob, limit_s: float) -> str:
 
 def _failed(cell: Cell, error: TeecallError, log: bytes, seconds: float) -> CellResult:
     verdict = error.verdict
-    if verdict is None:
-        return CellResult(cell, None, error.exit_code, seconds, node=platform.node())
-    if verdict is Verdict.INFRA:
+    if isinstance(error, CallerError):
+        return CellResult(cell, None, error.exit_code, seconds, error=error, node=platform.node())
+    if verdict is None or verdict is Verdict.INFRA:
         return spoilt(cell, error, seconds)
     result = without_run(cell, error, verdict, seconds, "payload")
     died = judge_death(log)
