@@ -70,7 +70,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
 def build(recipe: OpenSbiRecipe, settings: tuple[str, ...], folder: Path) -> dict[str, bytes]:
     """Build with a recipe, outside the store, which would find what is equal."""
     config = load((), settings).value
-    sources = Sources(config, QuietUi())
+    sources = Sources(config, QuietUi(), cache=folder.parent / "cache")
     recipe.inputs(Facts(config, sources, "compiler", str))
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "out").mkdir(parents=True)

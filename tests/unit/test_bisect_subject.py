@@ -253,3 +253,12 @@ def test_objects_of_a_changed_file_go(tmp_path: Path) -> None:
     (tmp_path / "two.dep").write_text("two.o: /t/lib/two.c\n")
     forget(tmp_path, ["include/sbi/x.h"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["two.dep", "two.o"]
+
+
+def test_tree_of_a_bare_repository_is_whole(repo: Path, tmp_path: Path) -> None:
+    last = commit(repo, "folder/a", "1")
+    bare = tmp_path / "bare.git"
+    git(repo, "clone", "-q", "--bare", str(repo), str(bare))
+    config = load((), (f"opensbi.source=git:{bare}@{last}",)).value
+    place = Sources(config, QuietUi(), cache=tmp_path / "cache").materialise("opensbi")
+    assert (place / "folder/a").read_text() == "1"
