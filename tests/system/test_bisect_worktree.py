@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -119,7 +120,6 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
     begun = time.monotonic()
     clean = build(OpenSbiRecipe(), settings["header"], tmp_path / "clean")
     seconds["from nothing"] = time.monotonic() - begun
-    print({name: round(value, 1) for name, value in seconds.items()})
     assert in_slot("header") == clean
     assert not began_from_nothing()
     # Back to an older commit, whose files are older than the objects: also without a mix.
@@ -127,18 +127,17 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
     assert not began_from_nothing()
     assert older != clean
 
-    # What the comparison is worth: without `forget`, make alone leaves the old number in.
+    # What the comparison is worth: make alone leaves the old number in, as its dependency files
+    # do not have the header that a header has begun to include.
+    in_slot("base")
     with monkeypatch.context() as patch:
         patch.setattr(worktree, "forget", lambda *_: None)
+        in_slot("includes")
         assert in_slot("header") != clean
-    shutil.rmtree(tmp_path / "slots")
-
-    assert in_slot("docs")["fw_dynamic.bin"] and began_from_nothing()
     made = in_slot("makefile")
-    assert not began_from_nothing(), "a new text file in docs/ needs no clean build"
-    assert made == build(OpenSbiRecipe(), settings["makefile"], tmp_path / "clean")
-    in_slot("header")
     assert began_from_nothing(), "a makefile has changed"
+    assert in_slot("docs") == made
+    assert not began_from_nothing(), "a new text file in docs/ needs no clean build"
     assert seconds["header"] < seconds["from nothing"]
     print({name: round(value, 1) for name, value in seconds.items()})
 
@@ -153,8 +152,10 @@ def test_stock_has_upstreams_bits(history: tuple[Path, dict[str, str]], tmp_path
     subprocess.run(["git", "clone", "-q", repo, tree], check=True)
     git(tree, "checkout", "-q", commits["base"])
     maps = f"-ffile-prefix-map={tree}=opensbi -ffile-prefix-map={output}=output"
-    variables = [f"O={output}", "PLATFORM=generic", "BUILD_INFO=n", f"GENFLAGS={maps}"]
+    variables = [f"O={output}", "PLATFORM=generic", "BUILD_INFO=n"]
     command = ["make", "-j2", "-C", str(tree), "CROSS_COMPILE=riscv64-linux-gnu-", *variables]
-    subprocess.run(command, check=True, capture_output=True)
+    # The makefile adds to the variable, which it could not if the command line had it.
+    environment = {**os.environ, "GENFLAGS": maps}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
     plain = (output / "platform/generic/firmware/fw_dynamic.bin").read_bytes()
     assert stock["fw_dynamic.bin"] == plain
