@@ -27,7 +27,8 @@ from harness.bisect.journal import (
     load_bisection,
 )
 from harness.bisect.judge import ScriptRan, judge_run, judge_script, reference_of
-from harness.bisect.loop import Loop, Ran
+from harness.bisect.labour import Ran
+from harness.bisect.loop import Loop
 from harness.bisect.oracle import Outcome
 from harness.bisect.plan import Answer, Options
 from harness.bisect.search import Search
@@ -147,6 +148,7 @@ def search_in(
 def answer_of(loop: Loop) -> Answer:
     """Return the answer, or fail with the problem."""
     assert loop.search.problem is None, loop.search.problem
+    assert isinstance(loop.search, Search)
     found = loop.search.answer()
     assert found is not None
     return found
@@ -190,7 +192,7 @@ def test_another_bug_is_not_taken_for_this_one() -> None:
         },
         Record,
     )
-    reference = reference_of([first])  # type: ignore[list-item]
+    reference = reference_of([first])
     assert judge_run(bad, JudgeRecord(), reference).outcome is Outcome.BAD
     assert judge_run(other, JudgeRecord(), reference).outcome is Outcome.SKIP
     assert judge_run(other, JudgeRecord(any_failure=True), reference).outcome is Outcome.BAD
@@ -277,7 +279,7 @@ def test_asked_to_end_it_ends_and_goes_on_later(tmp_path: Path) -> None:
     hands.on_begin = lambda: stops.ask(2) if len(hands.log) > 12 else None
     loop = search_in(tmp_path, hands, stops=stops)
     assert loop.interrupted == 130
-    assert loop.search.answer() is None
+    assert not loop.search.ended
     assert answer_of(search_in(tmp_path, FakeHands())).culprits == (COMMITS[CULPRIT],)
 
 
