@@ -59,7 +59,7 @@ def judge_run(run: RunRecord, judge: JudgeRecord, reference: Reference | None) -
         judge: what decides.
         reference: the failure that is looked for; None while every failure is taken for it.
     """
-    title = run.title or (run.failures[0].message if run.failures else str(run.verdict))
+    title = _title(run)
     if run.verdict is Verdict.INFRA:
         return Judged(Outcome.INFRA, title)
     if run.verdict is None:
@@ -105,9 +105,9 @@ def metric_of(run: RunRecord, name: str) -> float | Judged:
         UsageError: the run passed and has no such metric.
     """
     if run.verdict is Verdict.INFRA:
-        return Judged(Outcome.INFRA, run.title or "the environment stood in the way")
+        return Judged(Outcome.INFRA, _title(run))
     if run.verdict is not Verdict.PASS:
-        return Judged(Outcome.SKIP, f"it fails: {run.title or run.verdict}", "failure")
+        return Judged(Outcome.SKIP, f"it fails: {_title(run)}", "failure")
     if name not in run.metrics:
         raise UsageError(
             f"--metric {name}: {run.scenario} has no such metric",
@@ -151,6 +151,10 @@ def judge_script(ran: ScriptRan, limit_s: float) -> Judged:
             details=ran.tail,
         )
     return Judged(Outcome.BAD, f"the script failed with {ran.code}: {said}")
+
+
+def _title(run: RunRecord) -> str:
+    return run.title or (run.failures[0].message if run.failures else str(run.verdict))
 
 
 def _at_boot(run: RunRecord) -> bool:
