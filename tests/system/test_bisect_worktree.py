@@ -107,13 +107,13 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
     def in_slot(name: str) -> dict[str, bytes]:
         begun = time.monotonic()
         result = build(kept, settings[name], tmp_path / "kept")
-        seconds[name] = time.monotonic() - begun
+        seconds.setdefault(name, time.monotonic() - begun)
         return result
 
     def began_from_nothing() -> bool | None:
         return kept.clean
 
-    in_slot("base")
+    base = in_slot("base")
     assert began_from_nothing()
     in_slot("includes")
     assert not began_from_nothing()
@@ -123,13 +123,11 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
     assert in_slot("header") == clean
     assert not began_from_nothing()
     # Back to an older commit, whose files are older than the objects: also without a mix.
-    older = in_slot("includes")
+    assert in_slot("base") == base
     assert not began_from_nothing()
-    assert older != clean
 
     # What the comparison is worth: make alone leaves the old number in, as its dependency files
     # do not have the header that a header has begun to include.
-    in_slot("base")
     with monkeypatch.context() as patch:
         patch.setattr(worktree, "forget", lambda *_: None)
         in_slot("includes")
