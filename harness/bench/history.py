@@ -231,7 +231,7 @@ def _files(tree: Path) -> Iterator[tuple[str, tuple[str, bytes]]]:
         name = path.relative_to(tree).as_posix()
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
-            yield name, ("120000", os.fsencode(os.readlink(path)))
+            yield name, ("120000", os.fsencode(path.readlink()))
         elif stat.S_ISREG(status.st_mode) and not name.startswith(".git/"):
             mode = "100755" if status.st_mode & stat.S_IXUSR else "100644"
             yield name, (mode, path.read_bytes())
