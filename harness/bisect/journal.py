@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct, field
 
 from harness.bisect.oracle import Observation, Outcome
+from harness.bisect.subject import CandidateInfo
 from harness.errors import StoreError, UsageError
 from harness.files import disk_errors
 from harness.report.record import RunRecord
@@ -36,19 +37,17 @@ CORNERS = "corners"
 class TreeRecord(Struct, frozen=True, kw_only=True):
     """One tree with its ends: `good` and `bad` as they were named, `*_commit` what they are.
 
-    `kind` is how candidates become builds (see `subject`), `key` what of the configuration they
-    set: a component such as opensbi, or a key such as machine.harts. `repo` is the address or the
-    folder of the history, empty where the candidates are plain values; then `values` has them.
+    `component`, `repo`, `values` and `stock` are what `subject.subject_for` takes.
     """
 
-    kind: str
-    key: str
+    component: str
     good: tuple[str, ...]
     bad: str
-    repo: str = ""
+    repo: str | None = None
     good_commits: tuple[str, ...] = ()
     bad_commit: str = ""
     values: tuple[str, ...] = ()
+    stock: bool = False
 
 
 class JudgeRecord(Struct, frozen=True, kw_only=True):
@@ -136,6 +135,7 @@ class BuildRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="bui
     leg: str
     candidate: str
     keys: dict[str, str] = field(default_factory=dict)
+    identity: str = ""
     seconds: float = 0.0
     cached: bool = False
     ahead: bool = False
@@ -159,8 +159,8 @@ class Tested(Struct, frozen=True, kw_only=True):
 
     `verdict`, `signature` and `title` are those of the run; `why` says in one line for people how
     `outcome` follows from it. `same_as` is the candidate with the same artefacts whose trial this
-    is. `evidence` is the run's folder, relative to the bisection's. `run` has all of the run where
-    there was one.
+    is. `identity` is that of the build. `evidence` is the run's folder, relative to the
+    bisection's. `run` has all of the run where there was one.
     """
 
     dt: str
@@ -176,6 +176,7 @@ class Tested(Struct, frozen=True, kw_only=True):
     evidence: str | None = None
     same_as: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
+    identity: str = ""
     values: tuple[float, ...] = ()
     run: RunRecord | None = None
 
@@ -197,7 +198,7 @@ class InfraRecord(Tested, frozen=True, kw_only=True, tag_field="event", tag="inf
 class AnswerRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="answer"):
     """The answer of a search, as `plan.Answer`; for CORNERS `blame` is a `Blame`.
 
-    `described` says for each culprit what the history tells of it (author, date, subject, ...).
+    `described` says for each culprit what the history tells of it.
     """
 
     dt: str
@@ -209,7 +210,7 @@ class AnswerRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="an
     failure_rate: float = 1.0
     trials: int = 0
     blame: str | None = None
-    described: dict[str, dict[str, str]] = field(default_factory=dict)
+    described: dict[str, CandidateInfo] = field(default_factory=dict)
 
 
 class EndRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="end"):

@@ -67,13 +67,13 @@ class Subject(Protocol):
     """
 
     @property
-    def component(self) -> str: ...  # noqa: D102 (documented above)
+    def component(self) -> str: ...
 
     @property
-    def where(self) -> str: ...  # noqa: D102
+    def where(self) -> str: ...
 
     @property
-    def notes(self) -> Sequence[str]: ...  # noqa: D102
+    def notes(self) -> Sequence[str]: ...
 
     def resolve(self, rev: str) -> str:
         """Return the candidate that a revision names: a full id, or the value itself.
@@ -158,7 +158,9 @@ class SubjectOptions:
 
 
 def subject_for(
-    component: str, repo: str | None, options: SubjectOptions = SubjectOptions()  # noqa: B008
+    component: str,
+    repo: str | None,
+    options: SubjectOptions = SubjectOptions(),
 ) -> Subject:
     """Return the subject of a component.
 

@@ -5,15 +5,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import resources
+from harness.bisect.worktree import KeptOpenSbiRecipe
 from harness.build.artefacts import Artefacts
+from harness.build.builder import Builder
+from harness.build.recipe import WrongTree
 from harness.config.schema import Config
+from harness.config.settings import assignments
 from harness.errors import BuildError
+from harness.files import sha256_of
 from harness.ui import Ui
+
+# What the machine reads. The ELF files beside it only have symbols, which name lines of source.
+_BOOTED = (
+    "opensbi_bin",
+    "tsm_elf",
+    "kernel_image",
+    "initrd",
+    "hello_elf",
+    "dt_overlay",
+    "covh_ko",
+    "tvm_tool",
+)
+# Settings that say what the files are made from; the files' hashes say what came of it. The
+# emulator's hash stands for its path.
+_MADE_FROM = re.compile(
+    r"(\w+\.(source|overlay|abi|files|flags)|opensbi\.version|tsm\.elf|host\.(kernel|initrd)"
+    r"|tvm\.payload|qemu\.binary|build\.\w+)="
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +70,59 @@ class BuiltCandidate:
     def cached(self) -> bool:
         """Whether all was in the store already."""
         return self.error is None and not self.built
+
+
+def build(
+    config: Config, ui: Ui, *, offline: bool = False, cache: Path | None = None
+) -> BuiltCandidate:
+    """Build a configuration that has a candidate's settings.
+
+    What is in the store is not built again; OpenSBI is built in a work tree that is kept.
+
+    Args:
+        config: with `Subject.settings` in it.
+        ui: is told the progress.
+        offline: never touch the network.
+        cache: where the kept work trees are; None for the usual cache.
+
+    Returns:
+        What was built. A component that does not build, or is not in this commit, is no exception
+        but an `error`: the commit cannot be tested.
+
+    Raises:
+        ConfigError: the configuration is wrong at every commit.
+        InfraError: a source, a tool or disk space is missing.
+    """
+    begun = time.monotonic()
+    recipe = KeptOpenSbiRecipe((cache or resources.cache_dir()) / "bisect" / "slots")
+    # A recipe that comes later takes the place of the one with its name.
+    builder = Builder(config, ui, offline=offline, extra=[recipe])
+    try:
+        outcome = builder.run()
+    except BuildError as error:
+        return BuiltCandidate(None, error=error, seconds=time.monotonic() - begun)
+    except WrongTree as error:
+        lacking = BuildError(error.message, error.remedy, details=error.details)
+        return BuiltCandidate(None, error=lacking, seconds=time.monotonic() - begun)
+    keys = {name: step.key.digest for name, step in builder.plan().items()}
+    return BuiltCandidate(
+        outcome.artefacts,
+        keys,
+        _identity(config, outcome.artefacts),
+        seconds=time.monotonic() - begun,
+        built=outcome.built,
+    )
+
+
+def _identity(config: Config, artefacts: Artefacts) -> str:
+    """Hash what the machine is: the files it boots from, the emulator, and the settings."""
+    files = {
+        name: sha256_of(path)
+        for name in _BOOTED
+        if isinstance(path := getattr(artefacts, name), Path) and path.is_file()
+    }
+    program = shutil.which(config.qemu.binary)
+    emulator = sha256_of(Path(program)) if program else config.qemu.binary
+    kept = [text for text in assignments(config) if not _MADE_FROM.match(text)]
+    state = json.dumps([files, emulator, kept], sort_keys=True)
+    return hashlib.sha256(state.encode()).hexdigest()

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
 from harness.config.schema import Config
 
-_FOLDER = "tsmd"
+FOLDER = "tsmd"
 
 
 class OpenSbiRecipe(Recipe):
     """Upstream OpenSBI with the domain switch placed in it as a new folder."""
 
     name = "opensbi"
-    sources = ("opensbi", "overlay", "abi")
+    sources = ("opensbi", "overlay", "overlay-abi")
     programs = ("make", "python3")
 
     def inputs(self, facts: Facts) -> Inputs:
@@ -23,7 +24,7 @@ class OpenSbiRecipe(Recipe):
         return {
             "opensbi": facts.sources.identify("opensbi").id,
             "overlay": facts.sources.identify("overlay").id,
-            "abi": facts.sources.identify("abi").id,
+            "abi": facts.sources.identify("overlay-abi").id,
             "flags": list(facts.config.opensbi.flags),
             "compiler": facts.compiler,
         }
@@ -33,10 +34,19 @@ class OpenSbiRecipe(Recipe):
         tree = bench.copy("opensbi", "opensbi")
         bench.expect("opensbi", "an OpenSBI tree", "lib/sbi/objects.mk", "opensbi.source")
         bench.expect("overlay", "a domain switch", "objects.mk", "opensbi.overlay")
-        overlay = bench.copy("overlay", "opensbi", "lib", "sbi", _FOLDER)
-        for header in bench.sources.materialise("abi").glob("*.h"):
+        overlay = bench.copy("overlay", "opensbi", "lib", "sbi", FOLDER)
+        for header in bench.sources.materialise("overlay-abi").glob("*.h"):
             shutil.copy2(header, overlay)
-        output = bench.work / "output"
+        self.compile(bench, tree, bench.work / "output")
+
+    def compile(self, bench: Bench, tree: Path, output: Path) -> None:
+        """Run make and keep what it makes.
+
+        Args:
+            bench: where the result goes.
+            tree: upstream's tree with the domain switch in it.
+            output: of make; what it has already is not made again.
+        """
         flags = bench.config.opensbi.flags
         # Paths of this build must not reach the firmware: the same inputs give the same bits.
         general = [f"-ffile-prefix-map={tree}=opensbi", f"-ffile-prefix-map={output}=output"]
@@ -56,13 +66,13 @@ class TsmRecipe(Recipe):
     """The TSM, linked at the base of its region."""
 
     name = "tsm"
-    sources = ("tsm", "abi", "mbedtls")
+    sources = ("tsm", "tsm-abi", "mbedtls")
 
     def inputs(self, facts: Facts) -> Inputs:
         """Depend on the TSM's tree, mbedTLS, the ABI headers and where it is linked."""
         return {
             "tsm": facts.sources.identify("tsm").id,
-            "abi": facts.sources.identify("abi").id,
+            "abi": facts.sources.identify("tsm-abi").id,
             "mbedtls": facts.sources.identify("mbedtls").id,
             "base": facts.config.memory.tsm_base,
             "flags": list(facts.config.tsm.flags),
@@ -75,7 +85,7 @@ class TsmRecipe(Recipe):
         bench.expect("mbedtls", "an mbedTLS tree", "library/sha512.c", "mbedtls.source")
         # The TSM's sources find the ABI headers beside their own folder, as in the repository.
         tree = bench.copy("tsm", "firmware", "tsm")
-        bench.copy("abi", "firmware", "abi")
+        bench.copy("tsm-abi", "firmware", "abi")
         output = bench.work / "output"
         mbedtls = bench.sources.materialise("mbedtls")
         flags = bench.config.tsm.flags

@@ -99,10 +99,10 @@ class Bench:
         """Check that a component's source is what it must be, by a file that has to be in it.
 
         Raises:
-            ConfigError: it is something else.
+            WrongTree: it is something else.
         """
         if not (self.sources.materialise(component) / marker).is_file():
-            raise ConfigError(
+            raise WrongTree(
                 f"{self.sources.identify(component).version} is no {what.partition(' ')[2]}",
                 f"{key} must name {what}, which has {marker}",
             )
@@ -136,6 +136,10 @@ class Bench:
 def compiler_flags(flags: Sequence[str]) -> list[str]:
     """Return those of a configuration's flags that are for the compiler."""
     return [flag for flag in flags if flag.startswith("-")]
+
+
+class WrongTree(ConfigError):
+    """A component's source is something else, such as a commit from before the component."""
 
 
 class Recipe(ABC):

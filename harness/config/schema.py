@@ -28,6 +28,7 @@ class OpenSbi(Struct, frozen=True, forbid_unknown_fields=True):
     version: str = "1.6"
     source: Source | None = None
     overlay: Source | None = None
+    abi: Source | None = None
     flags: tuple[str, ...] = ()
 
 
@@ -35,6 +36,7 @@ class Tsm(Struct, frozen=True, forbid_unknown_fields=True):
     """The TEE security manager."""
 
     source: Source | None = None
+    abi: Source | None = None
     elf: File | None = None
     flags: tuple[str, ...] = ()
     watchdog_ms: Annotated[int, Meta(ge=0, le=600_000)] = 2000

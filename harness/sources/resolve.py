@@ -30,10 +30,12 @@ LOCK_FILE = "sources.lock"
 _KEYS = {
     "opensbi": "opensbi.source",
     "overlay": "opensbi.overlay",
+    "overlay-abi": "opensbi.abi",
     "linux": "host.source",
     "busybox": "busybox.source",
     "mbedtls": "mbedtls.source",
     "tsm": "tsm.source",
+    "tsm-abi": "tsm.abi",
     "host": "host.files",
     "tvm": "tvm.source",
 }
@@ -94,6 +96,8 @@ class Sources:
         folders: dict[str, Callable[[], Path]] = {
             "overlay": lambda: resources.firmware() / "opensbi" / "tsmd",
             "abi": lambda: resources.firmware() / "abi",
+            "overlay-abi": lambda: resources.firmware() / "abi",
+            "tsm-abi": lambda: resources.firmware() / "abi",
             "audit": lambda: resources.firmware() / "audit",
             "bench": lambda: resources.firmware() / "bench",
             "launch": lambda: resources.firmware() / "launch",

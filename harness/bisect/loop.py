@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One search that goes on: begins builds and trials while there is room, and writes it all down.
+
+A trial is built first, then run. While it runs the builds that are likely to be wanted next are
+made. Nothing is told to the search before it is in the journal, so that what was told to it can
+be told again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.bisect.journal import (
+    BuildRecord,
+    InfraRecord,
+    Journal,
+    JudgeRecord,
+    SampleRecord,
+    SkipRecord,
+    Step,
+    Tested,
+    TrialRecord,
+)
+from harness.bisect.judge import (
+    Judged,
+    ScriptRan,
+    judge_run,
+    judge_script,
+    metric_of,
+    reference_of,
+)
+from harness.bisect.metric import Metric, more_baseline
+from harness.bisect.oracle import JUDGED, Outcome
+from harness.bisect.plan import Purpose, Trial
+from harness.bisect.search import Search
+from harness.bisect.subject_build import BuiltCandidate
+from harness.errors import CallerError, InfraError, own_error
+from harness.night.journal import now
+from harness.night.stops import Stops
+from harness.report.record import RunRecord
+from harness.verdict import Verdict
+
+SIGNALLED = 128
+# Builds that are made before the search asks for them, at most, for each trial at once.
+_AHEAD = 2
+_RETRIES = 2
+
+Ran = RunRecord | ScriptRan
+
+
+class Hands(Protocol):
+    """What does the work: builds and trials, in other processes."""
+
+    @property
+    def slots(self) -> int:
+        """How many trials at once."""
+
+    def build(self, candidate: str) -> Future[BuiltCandidate]:
+        """Begin the build of a candidate."""
+
+    def begin(self, candidate: str, folder: Path) -> Future[Any]:
+        """Begin a trial of a candidate that is built, with its evidence in a folder."""
+
+    def take(self, future: Future[Any], candidate: str) -> Ran:
+        """Return what came of a trial."""
+
+    def end(self) -> None:
+        """Ask all that goes on to end."""
+
+
+@dataclass
+class Loop:
+    """A search that goes on; `interrupted` is the exit code when somebody has asked to end.
+
+    Args:
+        name: of the search, in the journal.
+        search: what is asked and told.
+        judge: what decides about a run.
+        hands: do the work.
+        journal: takes the records.
+        stops: says when somebody asks to end.
+        folder: of the bisection.
+        baseline: candidate whose metric the others are compared with: the good end.
+        past: what the journal has of this search already: steps and samples.
+        reference_past: steps of all searches, for the failure that is looked for.
+    """
+
+    name: str
+    search: Search
+    judge: JudgeRecord
+    hands: Hands
+    journal: Journal
+    stops: Stops
+    folder: Path
+    baseline: str = ""
+    metric: Metric | None = None
+    limit_s: float = 0.0
+    past: Sequence[Step] = ()
+    samples: Sequence[SampleRecord] = ()
+    interrupted: int = 0
+    _steps: list[Tested] = field(default_factory=list)
+    _values: dict[str, list[float]] = field(default_factory=dict)
+    _base: list[float] = field(default_factory=list)
+    _built: dict[str, BuiltCandidate] = field(default_factory=dict)
+    _building: tuple[Future[BuiltCandidate], str, bool] | None = None
+    _build_tries: Counter[str] = field(default_factory=Counter)
+    _waiting: list[Trial] = field(default_factory=list)
+    _running: dict[Future[Any], tuple[Trial, Path, float]] = field(default_factory=dict)
+    _numbers: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._steps = list(self.past)
+        for sample in self.samples:
+            values = (
+                self._base if sample.baseline else self._values.setdefault(sample.candidate, [])
+            )
+            values.append(sample.value)
+
+    def run(self) -> None:
+        """Search until there is an answer, a problem, or somebody asks to end.
+
+        Raises:
+            UsageError: a check or metric does not exist, or a script ends the search.
+            StoreError, NoSpace: the journal cannot be written.
+        """
+        try:
+            while not self.search.ended and not self.interrupted:
+                told = len(self.search.observations)
+                self._ask()
+                self._start()
+                if self._running or self._building is not None:
+                    self._wait()
+                elif told == len(self.search.observations):
+                    raise InfraError("the search has nothing to do and no answer")
+            while self._running and not self.interrupted:
+                # What still runs after the answer is evidence too.
+                self._wait()
+        finally:
+            if self._running or self._building is not None:
+                self._abandon()
+
+    @property
+    def _active(self) -> list[str]:
+        return [t.commit for t in self._waiting] + [t.commit for t, _, _ in self._running.values()]
+
+    def _ask(self) -> None:
+        """Take the next trials; until the failure is known only those that may show it."""
+        active = self._active
+        trials = self.search.next(self.hands.slots - len(active), active)
+        if self.metric is not None and more_baseline(self._base):
+            missing = more_baseline(self._base) - active.count(self.baseline)
+            slots = max(0, min(missing, self.hands.slots - len(active)))
+            trials = [Trial(self.baseline, Purpose.GOOD_END)] * slots
+        elif self._reference_missing and any(t.purpose is Purpose.BAD_END for t in trials):
+            trials = [trial for trial in trials if trial.purpose is Purpose.BAD_END]
+        self._waiting += trials
+
+    @property
+    def _reference_missing(self) -> bool:
+        by_run = self.metric is None and self.judge.script is None and self.judge.check is None
+        return by_run and reference_of(self._steps) is None
+
+    # --- builds ---
+
+    def _start(self) -> None:
+        for trial in list(self._waiting):
+            built = self._built.get(trial.commit)
+            if built is None:
+                continue
+            self._waiting.remove(trial)
+            if built.error is not None:
+                why = f"does not build: {built.error.message}"
+                self._tell(trial, Judged(Outcome.SKIP, why, "build"), built.seconds)
+            elif not self._shared(trial, built):
+                self._begin(trial)
+        if self._building is None and not self.search.ended:
+            wanted = self._next_build()
+            if wanted is not None:
+                candidate, ahead = wanted
+                self._building = self.hands.build(candidate), candidate, ahead
+
+    def _next_build(self) -> tuple[str, bool] | None:
+        for trial in self._waiting:
+            if trial.commit not in self._built:
+                return trial.commit, False
+        likely = self.search.speculate(_AHEAD * self.hands.slots, self._active)
+        return next(((c, True) for c in likely if c not in self._built), None)
+
+    def _take_build(self) -> None:
+        assert self._building is not None
+        future, candidate, ahead = self._building
+        self._building = None
+        try:
+            built = future.result()
+        except CallerError:
+            # The configuration is wrong at every commit.
+            raise
+        except Exception as caught:
+            self._unbuilt(candidate, own_error(caught))
+            return
+        self._built[candidate] = built
+        self.journal.write(
+            BuildRecord(
+                dt=now(),
+                leg=self.name,
+                candidate=candidate,
+                keys=dict(built.keys),
+                identity=built.identity,
+                seconds=round(built.seconds, 3),
+                cached=built.cached,
+                ahead=ahead,
+                error=built.error.message if built.error else None,
+            )
+        )
+
+    def _unbuilt(self, candidate: str, error: Exception) -> None:
+        """The environment has spoilt a build: the trials that wait for it have not been made."""
+        for trial in [trial for trial in self._waiting if trial.commit == candidate]:
+            self._waiting.remove(trial)
+            self._tell(trial, Judged(Outcome.INFRA, str(error)), 0.0)
+        self._build_tries[candidate] += 1
+        if self._build_tries[candidate] > _RETRIES and isinstance(error, InfraError):
+            raise error
+
+    def _shared(self, trial: Trial, built: BuiltCandidate) -> bool:
+        """Take the verdict of a candidate that is the same machine; tell whether there is one.
+
+        A failure is one of both. A pass of a failure that does not always show is no second pass:
+        then the candidate is tested itself. So are the ends and the answer.
+        """
+        if trial.purpose is not Purpose.SEARCH or not built.identity:
+            return False
+        for step in self._steps:
+            same = step.identity == built.identity and step.candidate != trial.commit
+            sure = step.outcome is Outcome.BAD or self.search.progress.sure
+            if same and step.outcome in JUDGED and sure:
+                why = f"the same machine as {step.candidate[:12]}: {step.why}"
+                self._tell(trial, Judged(step.outcome, why), 0.0, step.run, step.evidence, step)
+                return True
+        return False
+
+    # --- trials ---
+
+    def _begin(self, trial: Trial) -> None:
+        self._numbers[trial.commit] += 1
+        stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in trial.commit)[:40]
+        place = self.folder / "runs" / f"{self.name}-{stem}-{self._numbers[trial.commit]}"
+        while place.exists():
+            self._numbers[trial.commit] += 1
+            place = place.with_name(f"{self.name}-{stem}-{self._numbers[trial.commit]}")
+        try:
+            future = self.hands.begin(trial.commit, place)
+        except Exception as error:
+            future = Future()
+            future.set_exception(error)
+        self._running[future] = trial, place, time.monotonic()
+
+    def _wait(self) -> None:
+        waited: set[Future[Any]] = {*self._running, self.stops.asked}
+        if self._building is not None:
+            waited.add(self._building[0])
+        done, _ = wait(waited, return_when=FIRST_COMPLETED)
+        for future in [future for future in self._running if future in done]:
+            self._settle(future)
+        if self._building is not None and self._building[0] in done:
+            self._take_build()
+        if self.stops.asked.done():
+            self.interrupted = SIGNALLED + self.stops.asked.result()
+
+    def _settle(self, future: Future[Any]) -> None:
+        trial, place, begun = self._running.pop(future)
+        evidence = str(place.relative_to(self.folder))
+        try:
+            ran = self.hands.take(future, trial.commit)
+        except Exception as caught:
+            # Executors have errors of their own for workers that they lose.
+            error = own_error(caught)
+            if error.verdict is not Verdict.INFRA:
+                raise
+            seconds = time.monotonic() - begun
+            self._tell(trial, Judged(Outcome.INFRA, error.message), seconds, None, evidence)
+            return
+        seconds = time.monotonic() - begun
+        run = ran if isinstance(ran, RunRecord) else None
+        if run is not None and run.evidence:
+            evidence = run.evidence
+        judged = self._judged(trial, ran, seconds, evidence)
+        if judged is not None:
+            self._tell(trial, judged, seconds, run, evidence)
+
+    def _judged(self, trial: Trial, ran: Ran, seconds: float, evidence: str) -> Judged | None:
+        """Return what a trial says; None when it takes another run."""
+        if isinstance(ran, ScriptRan):
+            return judge_script(ran, self.limit_s)
+        if self.metric is None:
+            return judge_run(ran, self.judge, reference_of(self._steps))
+        assert self.judge.metric is not None
+        value = metric_of(ran, self.judge.metric)
+        if isinstance(value, Judged):
+            return value
+        is_base = trial.commit == self.baseline
+        self.journal.write(
+            SampleRecord(
+                dt=now(),
+                leg=self.name,
+                candidate=trial.commit,
+                value=value,
+                baseline=is_base,
+                seconds=round(seconds, 3),
+                evidence=evidence,
+            )
+        )
+        return self._compared(trial, value, is_base)
+
+    def _compared(self, trial: Trial, value: float, is_base: bool) -> Judged | None:
+        assert self.metric is not None
+        if is_base:
+            self._base.append(value)
+            if more_baseline(self._base):
+                return None
+            return Judged(Outcome.GOOD, f"{self.judge.metric} {value:g}: what others are held to")
+        values = self._values.setdefault(trial.commit, [])
+        values.append(value)
+        outcome = self.metric.judge(self._base, values)
+        if outcome is None:
+            self._waiting.append(trial)
+            return None
+        mean, base = sum(values) / len(values), sum(self._base) / len(self._base)
+        return Judged(outcome, f"{self.judge.metric} {mean:g}, the good end has {base:g}")
+
+    def _tell(
+        self,
+        trial: Trial,
+        judged: Judged,
+        seconds: float,
+        run: RunRecord | None = None,
+        evidence: str | None = None,
+        same: Tested | None = None,
+    ) -> None:
+        """Write an ended trial into the journal, and then tell the search."""
+        built = self._built.get(trial.commit)
+        told: dict[str, Any] = {
+            "dt": now(),
+            "leg": self.name,
+            "candidate": trial.commit,
+            "purpose": str(trial.purpose),
+            "outcome": judged.outcome,
+            "why": judged.why,
+            "verdict": run.verdict if run else None,
+            "signature": run.signature if run else None,
+            "title": run.title if run else None,
+            "seconds": round(seconds, 3),
+            "evidence": evidence,
+            "same_as": same.candidate if same else None,
+            "keys": dict(built.keys) if built else {},
+            "identity": built.identity if built else "",
+            "values": tuple(self._values.get(trial.commit, ())),
+            "run": run,
+        }
+        step: Step
+        if judged.outcome is Outcome.SKIP:
+            step = SkipRecord(**told, stage=judged.stage)
+        elif judged.outcome is Outcome.INFRA:
+            step = InfraRecord(**told)
+        else:
+            step = TrialRecord(**told)
+        self.journal.write(step)
+        self._steps.append(step)
+        self.search.observe(trial.commit, judged.outcome)
+
+    def _abandon(self) -> None:
+        """End what still goes on in order; nothing of it is in the journal."""
+        self.hands.end()
+        waited: set[Future[Any]] = {*self._running, self.stops.again}
+        if self._building is not None:
+            waited.add(self._building[0])
+        while len(waited) > 1 and not self.stops.again.done():
+            done, waited = wait(waited, timeout=15, return_when=FIRST_COMPLETED)
+            waited.add(self.stops.again)
+            if not done:
+                break
+        self._running.clear()

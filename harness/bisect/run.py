@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole bisection: from its ends, or from its journal, to its answer."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import __version__
+from harness.bisect.gitlog import git_log
+from harness.bisect.hands import SCRIPT_S, RealHands
+from harness.bisect.journal import (
+    FIRST,
+    VERSION,
+    AnswerRecord,
+    BeginRecord,
+    Bisection,
+    EndRecord,
+    Journal,
+    JudgeRecord,
+    LegRecord,
+    OptionsRecord,
+    Record,
+    ResumeRecord,
+    TreeRecord,
+    load_bisection,
+)
+from harness.bisect.loop import Loop
+from harness.bisect.metric import Metric, part
+from harness.bisect.plan import Answer, Options
+from harness.bisect.search import Search
+from harness.bisect.subject import Subject, SubjectOptions, subject_for
+from harness.cells.backend import Backend
+from harness.cells.pool import CellPool
+from harness.cells.room import cores
+from harness.errors import CallerError, TeecallError, UsageError
+from harness.files import write_atomic
+from harness.night.journal import now
+from harness.night.stops import listening
+from harness.resources import cache_dir
+
+_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_KEEP = 20
+GIT_LOG = "git-bisect.log"
+
+
+def folder_of() -> Path:
+    """Return the folder of all bisections."""
+    return cache_dir() / "bisects"
+
+
+def new_folder() -> Path:
+    """Return the folder of a new bisection; the oldest of many are removed."""
+    old = sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
+    for folder in old[: max(0, len(old) - _KEEP + 1)]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder_of() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def find(name: str | None) -> Path:
+    """Return the folder of a bisection: by its folder or (the end of) its id; None: the newest.
+
+    Raises:
+        UsageError: there is none, or several have this name.
+    """
+    if name and (Path(name) / "journal.jsonl").is_file():
+        return Path(name).absolute()
+    found = sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
+    if name:
+        found = [path for path in found if path.name.startswith(name) or path.name.endswith(name)]
+    if not found or (name and len(found) > 1):
+        known = ", ".join(path.name for path in found) or "none"
+        raise UsageError(
+            f"--resume {name or ''}: no such bisection, or several", f"in {folder_of()}: {known}"
+        )
+    return found[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A search before it begins: its subject, with the ends as candidates."""
+
+    subject: Subject
+    search: Search
+    leg: LegRecord
+
+
+def planned(
+    name: str,
+    tree: TreeRecord,
+    options: OptionsRecord,
+    judge: JudgeRecord,
+    past: Bisection | None = None,
+) -> Planned:
+    """Return a search with all that a journal has of it.
+
+    Raises:
+        UsageError: a revision does not exist, or the judge's options do not fit.
+        UnrelatedHistories, WrongOrder: the ends do not go together.
+    """
+    given = SubjectOptions(tree.values, tree.stock, offline=options.offline)
+    subject = subject_for(tree.component, tree.repo, given)
+    # A branch may have moved since: what it was at the start counts.
+    good = tree.good_commits or tuple(subject.resolve(rev) for rev in tree.good)
+    bad = tree.bad_commit or subject.resolve(tree.bad)
+    ends = ((bad,), good[0]) if options.find_fix else (good, bad)
+    dag = subject.dag(*ends)
+    # A metric is judged by all its samples, so that its verdict is a sure one.
+    sure = judge.metric is not None
+    how = Options(
+        error=options.error,
+        find_fix=options.find_fix,
+        first_parent=options.first_parent,
+        failure_rate=1.0 if sure else options.failure_rate,
+        end_failures=1 if sure or options.failure_rate == 1 else Options().end_failures,
+        max_trials=options.max_trials,
+    )
+    seen = past.observations(name) if past is not None else ()
+    search = Search(dag, good, bad, how, seen)
+    leg = LegRecord(
+        dt=now(),
+        leg=name,
+        good=good,
+        bad=bad,
+        candidates=len(search.candidates),
+        expected=search.progress.expected,
+    )
+    return Planned(subject, search, leg)
+
+
+@dataclass
+class Bisect:
+    """A bisection to be done or to be gone on with.
+
+    Args:
+        folder: its folder.
+        where: makes the backend of the runs.
+        jobs: how many trials at once; None for one per core.
+        seen: is called with every record as it is written.
+    """
+
+    folder: Path
+    where: Callable[[], AbstractContextManager[Backend]]
+    jobs: int | None = None
+    seen: Callable[[Record], None] = lambda record: None
+    search: Search | None = None
+
+    def begin(
+        self, tree: TreeRecord, judge: JudgeRecord, options: OptionsRecord, command: str
+    ) -> EndRecord:
+        """Do a new bisection.
+
+        Raises:
+            UsageError, SearchProblem: what is asked for cannot be done; then nothing was begun.
+        """
+        plan = planned(FIRST, tree, options, judge)
+        tree = TreeRecord(
+            component=tree.component,
+            good=tree.good,
+            bad=tree.bad,
+            repo=tree.repo,
+            good_commits=plan.leg.good,
+            bad_commit=plan.leg.bad,
+            values=tree.values,
+            stock=tree.stock,
+        )
+        begin = BeginRecord(
+            dt=now(),
+            version=VERSION,
+            id=self.folder.name,
+            command=command,
+            trees=(tree,),
+            judge=judge,
+            options=options,
+            versions={"teecall": __version__},
+            node=platform.node(),
+            cpus=len(os.sched_getaffinity(0)),
+        )
+        with Journal(self.folder, self.seen) as journal:
+            # The search is known before the first line is shown.
+            self.search = plan.search
+            journal.write(begin)
+            journal.write(plan.leg)
+            return self._do(journal, plan, judge, options, None)
+
+    def resume(self, command: str) -> EndRecord:
+        """Go on with a bisection; nothing that has ended is done again.
+
+        Raises:
+            UsageError: it has its answer already.
+        """
+        with Journal(self.folder, self.seen) as journal:
+            past = load_bisection(self.folder)
+            begin = past.begin
+            if past.answers and past.end is not None:
+                raise UsageError(f"{self.folder.name} has its answer already", f"see {self.folder}")
+            plan = planned(FIRST, begin.trees[0], begin.options, begin.judge, past)
+            self.search = plan.search
+            journal.write(ResumeRecord(dt=now(), command=command, node=platform.node()))
+            if past.leg(FIRST) is None:
+                journal.write(plan.leg)
+            return self._do(journal, plan, begin.judge, begin.options, past)
+
+    def _do(
+        self,
+        journal: Journal,
+        plan: Planned,
+        judge: JudgeRecord,
+        options: OptionsRecord,
+        past: Bisection | None,
+    ) -> EndRecord:
+        started = time.monotonic()
+        why, remedy, code = "", "", 0
+        try:
+            code = self._search(journal, plan, judge, options, past)
+            why = "interrupted" if code >= 128 else ""
+            remedy = f"teecall bisect --resume {self.folder.name}" if why else ""
+        except TeecallError as error:
+            why, remedy, code = error.message, error.remedy, error.exit_code
+            if not isinstance(error, CallerError):
+                remedy = remedy or f"teecall bisect --resume {self.folder.name}"
+        end = EndRecord(
+            dt=now(),
+            exit_code=code,
+            duration_s=round(time.monotonic() - started, 3),
+            why=why,
+            remedy=remedy,
+            interrupted=code >= 128,
+        )
+        journal.write(end)
+        self._export(plan, options)
+        return end
+
+    def _search(
+        self,
+        journal: Journal,
+        plan: Planned,
+        judge: JudgeRecord,
+        options: OptionsRecord,
+        past: Bisection | None,
+    ) -> int:
+        """Search to the end; return the exit code."""
+        builder = CellPool(1)
+        with listening() as stops, self.where() as backend:
+            hands = RealHands(
+                plan.subject,
+                judge,
+                options,
+                plan.leg.fixed,
+                backend,
+                builder,
+                self.jobs or cores(),
+                self.folder,
+            )
+            loop = Loop(
+                FIRST,
+                plan.search,
+                judge,
+                hands,
+                journal,
+                stops,
+                self.folder,
+                baseline=plan.leg.good[0],
+                metric=_metric(judge),
+                limit_s=judge.limit_s or SCRIPT_S,
+                past=past.steps(FIRST) if past else (),
+                samples=past.samples if past else (),
+            )
+            try:
+                loop.run()
+            finally:
+                (builder.kill if stops.again.done() else builder.end)()
+                builder.shutdown()
+                if stops.again.done():
+                    backend.kill()
+        return loop.interrupted or self._answer(journal, plan)
+
+    def _answer(self, journal: Journal, plan: Planned) -> int:
+        answer = plan.search.answer()
+        if answer is None:
+            problem = plan.search.problem
+            assert problem is not None
+            raise problem
+        journal.write(_answered(answer, plan))
+        return 0 if answer.conclusive else 1
+
+    def _export(self, plan: Planned, options: OptionsRecord) -> None:
+        """Write what git goes on with; values have no git."""
+        if not plan.subject.where:
+            return
+        past = load_bisection(self.folder)
+        answer = next(iter(past.answers), None)
+        text = git_log(
+            plan.leg,
+            past.steps(FIRST),
+            options,
+            answer,
+            lambda commit: plan.subject.describe(commit).title,
+        )
+        write_atomic(self.folder / GIT_LOG, text)
+
+
+def _answered(answer: Answer, plan: Planned) -> AnswerRecord:
+    return AnswerRecord(
+        dt=now(),
+        leg=plan.leg.leg,
+        culprits=answer.culprits,
+        skipped=answer.skipped,
+        confidence=answer.confidence,
+        conclusive=answer.conclusive,
+        failure_rate=answer.failure_rate,
+        trials=answer.trials,
+        described={commit: plan.subject.describe(commit) for commit in answer.culprits},
+    )
+
+
+def _metric(judge: JudgeRecord) -> Metric | None:
+    if judge.metric is None:
+        return None
+    assert judge.worse_by is not None
+    return Metric(part(judge.worse_by), higher_is_worse=not judge.lower_is_worse)

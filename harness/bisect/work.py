@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done for a trial beside a scenario, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.bisect.judge import ScriptRan
+from harness.bisect.subject_build import BuiltCandidate, build
+from harness.build.builder import build_all
+from harness.build.share import VARIABLE
+from harness.cells.cell import Cell, CellResult, spoilt, without_run
+from harness.config.schema import Config
+from harness.errors import CallerError, MachineError, TeecallError, own_error
+from harness.machine.bare import bare_machine
+from harness.machine.deadline import scaled
+from harness.machine.machine import Machine
+from harness.machine.rundir import new_run
+from harness.scenarios.runner import CheckFailed
+from harness.signature.judge import judge_death
+from harness.signature.signature import signature_of
+from harness.ui import QuietUi
+from harness.verdict import Check, Verdict
+
+_TAIL_LINES = 20
+_TAIL_BYTES = 16 << 10
+_WAIT_S = 0.2
+
+
+def build_candidate(config: Config, offline: bool, store: str | None) -> BuiltCandidate:
+    """Build a candidate; see `subject_build.build`."""
+    if store is not None:
+        os.environ[VARIABLE] = store
+    return build(config, QuietUi(), offline=offline)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadJob:
+    """A payload in the host kernel's place, and what it has to say, or must not, on the UART."""
+
+    cell: Cell
+    payload: Path
+    expect: str
+    reject: str | None
+
+
+def run_payload(job: PayloadJob) -> CellResult:
+    """Run a payload until its line has come; what goes wrong is in the result."""
+    started = time.monotonic()
+    cell = job.cell
+    log = b""
+    try:
+        run = new_run(cell.place)
+        artefacts = build_all(cell.config, QuietUi(), offline=cell.offline)
+        with bare_machine(cell.config, artefacts, job.payload, run) as machine:
+            try:
+                said = _wait_for(machine, job, cell.limit_s or cell.config.timeouts.stall_s)
+            finally:
+                log = machine.uart.read(0)
+    except Exception as caught:
+        seconds = time.monotonic() - started
+        return _failed(cell, own_error(caught), log, seconds)
+    seconds = time.monotonic() - started
+    check = Check("payload", Verdict.PASS, said, seconds)
+    started_at = time.time() - seconds
+    return CellResult(
+        cell, Verdict.PASS, 0, seconds, (check,), node=platform.node(), started=started_at
+    )
+
+
+def _wait_for(machine: Machine, job: PayloadJob, limit_s: float) -> str:
+    """Wait for the line; raise CheckFailed when it cannot come any more, or another has come."""
+    expect = re.compile(job.expect.encode(), re.MULTILINE)
+    reject = re.compile(job.reject.encode(), re.MULTILINE) if job.reject else None
+    deadline = scaled(f"the payload to say {job.expect}", limit_s)
+    while True:
+        ended: MachineError | None = None
+        try:
+            machine.check()
+        except MachineError as error:
+            ended = error
+        said = machine.uart.read(0).replace(b"\r", b"")
+        if reject is not None and (match := reject.search(said)):
+            raise CheckFailed(f"the payload says {match[0].decode(errors='replace')}")
+        if match := expect.search(said):
+            return match[0].decode(errors="replace")
+        if ended is not None:
+            raise ended
+        with machine.uart.news:
+            machine.uart.news.wait(min(_WAIT_S, deadline.remaining()))
+        deadline.check(machine.check_awake)
+
+
+def _failed(cell: Cell, error: TeecallError, log: bytes, seconds: float) -> CellResult:
+    verdict = error.verdict
+    if isinstance(error, CallerError):
+        return CellResult(cell, None, error.exit_code, seconds, error=error, node=platform.node())
+    if verdict is None or verdict is Verdict.INFRA:
+        return spoilt(cell, error, seconds)
+    result = without_run(cell, error, verdict, seconds, "payload")
+    died = judge_death(log)
+    signature = died.signature if died else signature_of(result.checks)
+    return replace(result, signature=signature)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptJob:
+    """A script of the user's: its command, what it is told, its folder and time in seconds.
+
+    `options` come before the settings: the `-c` files.
+    """
+
+    command: str
+    candidate: str
+    component: str
+    settings: Sequence[str]
+    folder: Path
+    limit_s: float
+    options: Sequence[str] = ()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What it finds in its environment beside ours.
+
+        TEECALL_SETTINGS are the options with which `teecall smoke` and others run the candidate.
+        """
+        words = (word for setting in self.settings for word in ("--set", setting))
+        options = [*self.options, *words]
+        return {
+            "TEECALL_CANDIDATE": self.candidate,
+            "TEECALL_COMPONENT": self.component,
+            "TEECALL_SETTINGS": shlex.join(options),
+            "TEECALL_RUN_DIR": str(self.folder),
+        }
+
+
+def run_script(job: ScriptJob) -> ScriptRan:
+    """Run a script in a session of its own; what it leaves running ends with it.
+
+    Raises:
+        InfraError: its output cannot be kept.
+    """
+    started = time.monotonic()
+    new_run(job.folder)
+    log = job.folder / "script.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", job.command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **job.environment},
+            start_new_session=True,
+        )
+        code: int | None = None
+        try:
+            code = process.wait(job.limit_s)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return ScriptRan(code, _tail(log), time.monotonic() - started)
+
+
+def _tail(log: Path) -> tuple[str, ...]:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    return tuple(line for line in lines if line.strip())[-_TAIL_LINES:]

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenSBI in a work tree that is kept, so that the next commit compiles only what it changes.
+
+The result is what a clean build makes, to the bit, because nothing is left to make's comparison
+of times. Before a build every object is removed that was compiled from a file that differs, as its
+dependency file says, and each object without such a file. Whatever else a commit changes (a
+makefile, a Kconfig or linker file, a script, a file that is new or gone) starts from nothing.
+OpenSBI's own dependency files would not do: they are written anew only when the C file changes,
+so a header that a header has begun to include is not in them.
+
+A slot serves one build at a time, and only one set of flags and tools.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.build.firmware import FOLDER, OpenSbiRecipe
+from harness.build.recipe import Bench, Facts, Inputs
+from harness.files import disk_errors, write_atomic
+from harness.sources.gittree import SKIPPED
+
+# Only these are in dependency files; a change of one needs the objects that name it.
+_COMPILED = frozenset({".c", ".h", ".S"})
+# What no rule of OpenSBI's build reads.
+_INERT_FOLDERS = frozenset({"docs", ".github", "LICENSES"})
+_INERT_SUFFIXES = frozenset({".md", ".rst"})
+_STATE = "state.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file of the tree: where it comes from, and a hash of its kind, mode and content."""
+
+    source: Path
+    digest: str
+
+
+Tree = Mapping[str, Item]
+
+
+class KeptOpenSbiRecipe(OpenSbiRecipe):
+    """`OpenSbiRecipe` with a kept work tree: the same inputs, key and result, made faster.
+
+    Args:
+        slots: the folder of the kept trees.
+
+    Attributes:
+        clean: whether the last build began from nothing; None before the first.
+    """
+
+    def __init__(self, slots: Path) -> None:
+        self._slots = slots
+        self._tools = ""
+        self.clean: bool | None = None
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Return the inputs of the recipe it stands for."""
+        inputs = super().inputs(facts)
+        # make does not compare command lines, so other flags or tools need another tree.
+        same = [inputs["flags"], inputs["compiler"], facts.config.build.cross_compile]
+        self._tools = hashlib.sha256(json.dumps(same).encode()).hexdigest()[:12]
+        return inputs
+
+    def build(self, bench: Bench) -> None:
+        """Build in the free slot that has most of the objects."""
+        bench.expect("opensbi", "an OpenSBI tree", "lib/sbi/objects.mk", "opensbi.source")
+        bench.expect("overlay", "a domain switch", "objects.mk", "opensbi.overlay")
+        wanted = _composed(bench)
+        with _slot(self._slots / f"opensbi-{self._tools}", wanted) as folder:
+            tree, output = folder / "opensbi", folder / "output"
+            bench.copies[tree / "lib/sbi" / FOLDER] = bench.sources.materialise("overlay")
+            bench.copies[tree] = bench.sources.materialise("opensbi")
+            self.clean = bring(folder, wanted)
+            self.compile(bench, tree, output)
+            digests = {name: item.digest for name, item in wanted.items()}
+            write_atomic(folder / _STATE, json.dumps(digests))
+
+
+def _composed(bench: Bench) -> Tree:
+    """Return upstream's tree with the domain switch and the ABI headers in it."""
+    place = f"lib/sbi/{FOLDER}/"
+    tree = _files(bench.sources.materialise("opensbi"), "")
+    tree |= _files(bench.sources.materialise("overlay"), place)
+    headers = bench.sources.materialise("overlay-abi").glob("*.h")
+    return tree | {f"{place}{path.name}": _item(path) for path in headers}
+
+
+def _files(top: Path, prefix: str) -> dict[str, Item]:
+    found: dict[str, Item] = {}
+    for folder, folders, names in os.walk(top):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in (*names, *links):
+            path = Path(folder) / name
+            if name not in SKIPPED:
+                found[f"{prefix}{path.relative_to(top).as_posix()}"] = _item(path)
+    return found
+
+
+def _item(path: Path) -> Item:
+    link = path.is_symlink()
+    content = os.fsencode(path.readlink()) if link else path.read_bytes()
+    kind = "l" if link else "x" if os.access(path, os.X_OK) else "f"
+    return Item(path, f"{kind}{hashlib.sha256(content).hexdigest()}")
+
+
+@contextmanager
+def _slot(parent: Path, wanted: Tree) -> Iterator[Path]:
+    """Give the free slot that differs least, with its lock held; a new one when none is free."""
+    with ExitStack() as stack, disk_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        free: list[tuple[int, Path]] = []
+        for number in range(os.cpu_count() or 1):
+            folder = parent / str(number)
+            known = folder.is_dir()
+            if not known and free:
+                break
+            if _try_lock(stack, parent / f"{number}.lock"):
+                free.append((len(changed(_state(folder), wanted)), folder))
+        if free:
+            folder = min(free)[1]
+        else:
+            # All are in use: wait for one of them.
+            from harness.files import locked
+
+            folder = parent / str(os.getpid() % (os.cpu_count() or 1))
+            stack.enter_context(locked(parent / f"{folder.name}.lock"))
+        folder.mkdir(exist_ok=True)
+        yield folder.resolve()
+
+
+def _try_lock(stack: ExitStack, path: Path) -> bool:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return False
+    stack.callback(os.close, handle)
+    return True
+
+
+def _state(folder: Path) -> dict[str, str]:
+    try:
+        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def changed(before: Mapping[str, str], wanted: Tree) -> list[str]:
+    """Return the paths that are new, gone or different."""
+    names = before.keys() | wanted.keys()
+    return sorted(n for n in names if n not in wanted or before.get(n) != wanted[n].digest)
+
+
+def needs_clean(before: Mapping[str, str], wanted: Tree) -> bool:
+    """Tell whether dependency files cannot say what a change touches."""
+    return not before or any(
+        not (_inert(name) or _only_content(name, before, wanted))
+        for name in changed(before, wanted)
+    )
+
+
+def _inert(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.parts[0] in _INERT_FOLDERS or path.suffix in _INERT_SUFFIXES
+
+
+def _only_content(name: str, before: Mapping[str, str], wanted: Tree) -> bool:
+    # A new header may stand in front of another one of its name.
+    there = name in before and name in wanted and before[name][0] == wanted[name].digest[0]
+    return there and PurePosixPath(name).suffix in _COMPILED
+
+
+def bring(folder: Path, wanted: Tree) -> bool:
+    """Make a slot's tree the wanted one and remove each object that may differ.
+
+    Args:
+        folder: the slot, whose lock is held.
+        wanted: the files.
+
+    Returns:
+        Whether everything is to be compiled.
+    """
+    before = _state(folder)
+    clean = needs_clean(before, wanted)
+    # Without its state an interrupted build's slot is worth nothing.
+    (folder / _STATE).unlink(missing_ok=True)
+    if clean:
+        for name in ("opensbi", "output"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        before = {}
+    names = changed(before, wanted)
+    for name in names:
+        _place(folder / "opensbi" / name, wanted.get(name))
+    if not clean:
+        forget(folder / "output", [name for name in names if not _inert(name)])
+    return clean
+
+
+def _place(path: Path, item: Item | None) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+    if item is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not the source's time: an older commit's file must still be newer than what it makes.
+    shutil.copy(item.source, path, follow_symlinks=False)
+
+
+def forget(output: Path, names: list[str]) -> None:
+    """Remove what was made from files, and all that is linked.
+
+    Args:
+        output: make's output folder.
+        names: paths of the files from the top of the tree.
+    """
+    for dependencies in list(output.rglob("*.dep")):
+        text = dependencies.read_text(encoding="utf-8", errors="surrogateescape")
+        if any(name in text for name in names):
+            dependencies.with_suffix(".o").unlink(missing_ok=True)
+            dependencies.with_suffix(".ld").unlink(missing_ok=True)
+            dependencies.unlink()
+    for made in list(output.rglob("*")):
+        lone = made.suffix == ".o" and not made.with_suffix(".dep").exists()
+        if lone or made.suffix in {".a", ".elf", ".bin", ".ld"}:
+            made.unlink()
