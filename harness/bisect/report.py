@@ -20,24 +20,28 @@ from harness.bisect.journal import (
 )
 from harness.bisect.oracle import Outcome
 from harness.bisect.report_evidence import Evidence, evidence
+from harness.bisect.subject import CandidateInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
     """A commit (or a value) that the answer names.
 
-    `told` is what the journal has of it: title, author, date, message, stat and so on, as far as
-    known. `skipped` says that it could not be tested itself.
+    `skipped` says that it could not be tested itself; `told` is what its history says of it.
     """
 
     candidate: str
     skipped: bool
-    told: dict[str, str]
+    told: CandidateInfo
 
     @property
-    def title(self) -> str:
-        """Its subject line, empty when it is not known."""
-        return self.told.get("title", self.told.get("subject", ""))
+    def stat(self) -> str:
+        """How much it changes, empty for a value."""
+        info = self.told
+        if not info.files:
+            return ""
+        files = "1 file" if info.files == 1 else f"{info.files} files"
+        return f"{files} changed, {info.insertions} insertions(+), {info.deletions} deletions(-)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +143,15 @@ def _state(found: Bisection) -> str:
 def _finding(found: Bisection, answer: AnswerRecord) -> Finding:
     tree = _tree(found, answer.leg)
     culprits = tuple(
-        Culprit(each, each in answer.skipped, dict(answer.described.get(each, {})))
+        Culprit(each, each in answer.skipped, answer.described.get(each, CandidateInfo(each, "")))
         for each in answer.culprits
     )
     order = _order(found, answer.leg, tree)
     shown = evidence(found.folder, found.steps(answer.leg), answer.culprits, order)
     return Finding(
         answer.leg,
-        tree.key if tree else "",
-        tree.repo if tree else "",
+        tree.component if tree else "",
+        (tree.repo or "") if tree else "",
         culprits,
         answer.confidence,
         answer.conclusive,

@@ -15,8 +15,6 @@ _DIFF = 40
 _TITLE = 60
 _COLOURS = {"GOOD": "green", "BAD": "red", "SKIP": "yellow", "INFRA": "yellow"}
 _SIGNS = {"replace": "!", "delete": "-", "insert": "+", "equal": " ", "gap": " "}
-# They stand in the heading of a culprit, or are too long for a line.
-_NOT_LINES = ("title", "subject", "message", "stat", "diff", "commit")
 
 
 def report_lines(report: Report, *, table: bool = True) -> Iterator[str]:
@@ -85,14 +83,14 @@ def _finding(report: Report, finding: Finding) -> Iterator[str]:
 def _culprit(culprit: Culprit, *, alone: bool) -> Iterator[str]:
     skipped = " (skipped)" if culprit.skipped else ""
     if not alone:
-        yield f"  {culprit.candidate[:_ID]}{skipped} {clean(culprit.title, _TITLE)}"
+        yield f"  {culprit.candidate[:_ID]}{skipped} {clean(culprit.told.title, _TITLE)}"
         return
-    told = [(key, value) for key, value in culprit.told.items() if key not in _NOT_LINES]
-    yield from (f"  {clean(key)}: {clean(value, 200)}" for key, value in told if value)
-    message = culprit.told.get("message") or culprit.title
-    yield from (f"    {clean(line)}" for line in message.splitlines()[:20])
-    stat = culprit.told.get("stat", "")
-    yield from (f"  {clean(line)}" for line in stat.splitlines()[:20])
+    for name, value in (("author", culprit.told.author), ("date", culprit.told.date)):
+        if value:
+            yield f"  {name}: {clean(value, 200)}"
+    yield f"    {clean(culprit.told.title, 200)}"
+    if culprit.stat:
+        yield f"  {culprit.stat}"
 
 
 def _evidence(found: Evidence) -> Iterator[str]:

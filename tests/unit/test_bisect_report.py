@@ -30,6 +30,7 @@ from harness.bisect.report import Report, make_report, write_json
 from harness.bisect.report_evidence import normal, pairs
 from harness.bisect.report_html import render, write_html
 from harness.bisect.report_text import report_lines
+from harness.bisect.subject import CandidateInfo
 from harness.verdict import Verdict
 
 AT = "2026-01-02T03:04:05+00:00"
@@ -44,7 +45,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin() -> BeginRecord:
-    tree = TreeRecord(kind="git", key="opensbi", good=("v1",), bad="main", repo="../opensbi")
+    tree = TreeRecord(component="opensbi", good=("v1",), bad="main", repo="../opensbi"), bad="main", repo="../opensbi")
     return BeginRecord(
         dt=AT,
         version=1,
@@ -86,12 +87,14 @@ def answer(
         confidence=confidence,
         trials=7,
         described={
-            IDS[n]: {
-                "title": f"lib: step {n}",
-                "author": "A <a@example.org>",
-                "message": f"lib: step {n}\n\nIt was {HOSTILE}.",
-                "stat": " lib/sbi/a.c | 2 +-",
-            }
+            IDS[n]: CandidateInfo(
+                IDS[n],
+                f"lib: step {n} {HOSTILE}",
+                author="A <a@example.org>",
+                files=1,
+                insertions=2,
+                deletions=1,
+            )
             for n in culprits
         },
     )
@@ -138,10 +141,14 @@ def text(report: Report) -> str:
     return "\n".join(report_lines(report))
 
 
-def test_names_the_commit_with_message_and_stat(report: Report) -> None:
+def test_names_the_commit_with_title_and_stat(report: Report) -> None:
     said = text(report)
     assert said.splitlines()[0] == f"first bad commit: {IDS[3]}"
-    for part in ("lib: step 3", "lib/sbi/a.c | 2 +-", "confidence 99.8 % after 7 trials"):
+    for part in (
+        "lib: step 3",
+        "1 file changed, 2 insertions(+), 1 deletions(-)",
+        "confidence 99.8 % after 7 trials",
+    ):
         assert part in said
     assert "5 steps, 1 builds, 2 found built, 12.5 s" in said
 
