@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from harness.bisect import work
+from harness.bisect.also import Pair
 from harness.bisect.journal import JudgeRecord, OptionsRecord
 from harness.bisect.judge import ScriptRan
-from harness.bisect.loop import Ran
+from harness.bisect.labour import Ran
 from harness.bisect.subject import Subject
 from harness.bisect.subject_build import BuiltCandidate
 from harness.cells.backend import Backend
@@ -46,7 +47,7 @@ class RealHands:
         folder: of the bisection; evidence is named relative to it.
     """
 
-    subject: Subject
+    subject: Subject | Pair
     judge: JudgeRecord
     options: OptionsRecord
     fixed: Sequence[str]

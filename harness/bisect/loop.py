@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from harness.bisect.journal import (
     BuildRecord,
@@ -35,10 +35,10 @@ from harness.bisect.judge import (
     metric_of,
     reference_of,
 )
+from harness.bisect.labour import Hands, Ran, Searching
 from harness.bisect.metric import Metric, more_baseline
 from harness.bisect.oracle import JUDGED, Outcome
 from harness.bisect.plan import Purpose, Trial
-from harness.bisect.search import Search
 from harness.bisect.subject_build import BuiltCandidate
 from harness.errors import CallerError, InfraError, own_error
 from harness.night.journal import now
@@ -50,28 +50,6 @@ SIGNALLED = 128
 # Builds that are made before the search asks for them, at most, for each trial at once.
 _AHEAD = 2
 _RETRIES = 2
-
-Ran = RunRecord | ScriptRan
-
-
-class Hands(Protocol):
-    """What does the work: builds and trials, in other processes."""
-
-    @property
-    def slots(self) -> int:
-        """How many trials at once."""
-
-    def build(self, candidate: str) -> Future[BuiltCandidate]:
-        """Begin the build of a candidate."""
-
-    def begin(self, candidate: str, folder: Path) -> Future[Any]:
-        """Begin a trial of a candidate that is built, with its evidence in a folder."""
-
-    def take(self, future: Future[Any], candidate: str) -> Ran:
-        """Return what came of a trial."""
-
-    def end(self) -> None:
-        """Ask all that goes on to end."""
 
 
 @dataclass
@@ -88,11 +66,11 @@ class Loop:
         folder: of the bisection.
         baseline: candidate whose metric the others are compared with: the good end.
         past: what the journal has of this search already: steps and samples.
-        reference_past: steps of all searches, for the failure that is looked for.
+        earlier: steps of searches before this one, for the failure that is looked for.
     """
 
     name: str
-    search: Search
+    search: Searching
     judge: JudgeRecord
     hands: Hands
     journal: Journal
@@ -102,6 +80,7 @@ class Loop:
     metric: Metric | None = None
     limit_s: float = 0.0
     past: Sequence[Step] = ()
+    earlier: Sequence[Step] = ()
     samples: Sequence[SampleRecord] = ()
     interrupted: int = 0
     _steps: list[Tested] = field(default_factory=list)
@@ -164,7 +143,7 @@ class Loop:
     @property
     def _reference_missing(self) -> bool:
         by_run = self.metric is None and self.judge.script is None and self.judge.check is None
-        return by_run and reference_of(self._steps) is None
+        return by_run and reference_of([*self.earlier, *self._steps]) is None
 
     # --- builds ---
 
@@ -299,7 +278,7 @@ class Loop:
         if isinstance(ran, ScriptRan):
             return judge_script(ran, self.limit_s)
         if self.metric is None:
-            return judge_run(ran, self.judge, reference_of(self._steps))
+            return judge_run(ran, self.judge, reference_of([*self.earlier, *self._steps]))
         assert self.judge.metric is not None
         value = metric_of(ran, self.judge.metric)
         if isinstance(value, Judged):

@@ -9,16 +9,22 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from harness import __version__
+from harness.bisect.also import CornerSearch, Pair, name_of
+from harness.bisect.axes import GOOD, legs
 from harness.bisect.gitlog import git_log
 from harness.bisect.hands import SCRIPT_S, RealHands
 from harness.bisect.journal import (
+    CORNERS,
     FIRST,
+    SECOND,
     VERSION,
     AnswerRecord,
     BeginRecord,
@@ -33,7 +39,8 @@ from harness.bisect.journal import (
     TreeRecord,
     load_bisection,
 )
-from harness.bisect.loop import Loop
+from harness.bisect.labour import Searching
+from harness.bisect.loop import SIGNALLED, Loop
 from harness.bisect.metric import Metric, part
 from harness.bisect.plan import Answer, Options
 from harness.bisect.search import Search
@@ -93,12 +100,27 @@ class Planned:
     leg: LegRecord
 
 
+def search_options(options: OptionsRecord, judge: JudgeRecord) -> Options:
+    """Return how the search itself is told to search."""
+    # A metric is judged by all its samples, so that its verdict is a sure one.
+    sure = judge.metric is not None
+    return Options(
+        error=options.error,
+        find_fix=options.find_fix,
+        first_parent=options.first_parent,
+        failure_rate=1.0 if sure else options.failure_rate,
+        end_failures=1 if sure or options.failure_rate == 1 else Options().end_failures,
+        max_trials=options.max_trials,
+    )
+
+
 def planned(
     name: str,
     tree: TreeRecord,
     options: OptionsRecord,
     judge: JudgeRecord,
     past: Bisection | None = None,
+    fixed: tuple[str, ...] = (),
 ) -> Planned:
     """Return a search with all that a journal has of it.
 
@@ -113,16 +135,7 @@ def planned(
     bad = tree.bad_commit or subject.resolve(tree.bad)
     ends = ((bad,), good[0]) if options.find_fix else (good, bad)
     dag = subject.dag(*ends)
-    # A metric is judged by all its samples, so that its verdict is a sure one.
-    sure = judge.metric is not None
-    how = Options(
-        error=options.error,
-        find_fix=options.find_fix,
-        first_parent=options.first_parent,
-        failure_rate=1.0 if sure else options.failure_rate,
-        end_failures=1 if sure or options.failure_rate == 1 else Options().end_failures,
-        max_trials=options.max_trials,
-    )
+    how = search_options(options, judge)
     seen = past.observations(name) if past is not None else ()
     search = Search(dag, good, bad, how, seen)
     leg = LegRecord(
@@ -132,6 +145,7 @@ def planned(
         bad=bad,
         candidates=len(search.candidates),
         expected=search.progress.expected,
+        fixed=fixed,
     )
     return Planned(subject, search, leg)
 
@@ -151,33 +165,27 @@ class Bisect:
     where: Callable[[], AbstractContextManager[Backend]]
     jobs: int | None = None
     seen: Callable[[Record], None] = lambda record: None
-    search: Search | None = None
+    search: Searching | None = None
 
     def begin(
-        self, tree: TreeRecord, judge: JudgeRecord, options: OptionsRecord, command: str
+        self,
+        trees: Sequence[TreeRecord],
+        judge: JudgeRecord,
+        options: OptionsRecord,
+        command: str,
     ) -> EndRecord:
-        """Do a new bisection.
+        """Do a new bisection of one tree, or of two.
 
         Raises:
             UsageError, SearchProblem: what is asked for cannot be done; then nothing was begun.
         """
-        plan = planned(FIRST, tree, options, judge)
-        tree = TreeRecord(
-            component=tree.component,
-            good=tree.good,
-            bad=tree.bad,
-            repo=tree.repo,
-            good_commits=plan.leg.good,
-            bad_commit=plan.leg.bad,
-            values=tree.values,
-            stock=tree.stock,
-        )
+        resolved = tuple(_resolved(tree, options, judge) for tree in trees)
         begin = BeginRecord(
             dt=now(),
             version=VERSION,
             id=self.folder.name,
             command=command,
-            trees=(tree,),
+            trees=resolved,
             judge=judge,
             options=options,
             versions={"teecall": __version__},
@@ -185,11 +193,8 @@ class Bisect:
             cpus=len(os.sched_getaffinity(0)),
         )
         with Journal(self.folder, self.seen) as journal:
-            # The search is known before the first line is shown.
-            self.search = plan.search
             journal.write(begin)
-            journal.write(plan.leg)
-            return self._do(journal, plan, judge, options, None)
+            return self._do(journal, begin)
 
     def resume(self, command: str) -> EndRecord:
         """Go on with a bisection; nothing that has ended is done again.
@@ -199,80 +204,153 @@ class Bisect:
         """
         with Journal(self.folder, self.seen) as journal:
             past = load_bisection(self.folder)
-            begin = past.begin
-            if past.answers and past.end is not None:
+            if past.answers and past.end is not None and not past.end.why:
                 raise UsageError(f"{self.folder.name} has its answer already", f"see {self.folder}")
-            plan = planned(FIRST, begin.trees[0], begin.options, begin.judge, past)
-            self.search = plan.search
             journal.write(ResumeRecord(dt=now(), command=command, node=platform.node()))
-            if past.leg(FIRST) is None:
-                journal.write(plan.leg)
-            return self._do(journal, plan, begin.judge, begin.options, past)
+            return self._do(journal, past.begin)
 
-    def _do(
-        self,
-        journal: Journal,
-        plan: Planned,
-        judge: JudgeRecord,
-        options: OptionsRecord,
-        past: Bisection | None,
-    ) -> EndRecord:
+    def _do(self, journal: Journal, begin: BeginRecord) -> EndRecord:
         started = time.monotonic()
         why, remedy, code = "", "", 0
+        own = self.folder.parent == folder_of()
+        again = f"teecall bisect --resume {self.folder.name if own else self.folder}"
         try:
-            code = self._search(journal, plan, judge, options, past)
-            why = "interrupted" if code >= 128 else ""
-            remedy = f"teecall bisect --resume {self.folder.name}" if why else ""
+            code = self._all(journal, begin)
+            why, remedy = ("interrupted", again) if code >= SIGNALLED else ("", "")
         except TeecallError as error:
             why, remedy, code = error.message, error.remedy, error.exit_code
             if not isinstance(error, CallerError):
-                remedy = remedy or f"teecall bisect --resume {self.folder.name}"
+                remedy = remedy or again
         end = EndRecord(
             dt=now(),
             exit_code=code,
             duration_s=round(time.monotonic() - started, 3),
             why=why,
             remedy=remedy,
-            interrupted=code >= 128,
+            interrupted=code >= SIGNALLED,
         )
         journal.write(end)
-        self._export(plan, options)
         return end
 
-    def _search(
+    def _all(self, journal: Journal, begin: BeginRecord) -> int:
+        """Do all searches; return the exit code."""
+        if len(begin.trees) == 1:
+            return self._one(journal, begin, FIRST, begin.trees[0])
+        judge, options = begin.judge, begin.options
+        sides = [_side(tree, options, judge) for tree in begin.trees]
+        pair = Pair(sides[0], sides[1])
+        past = load_bisection(self.folder)
+        corners = CornerSearch(search_options(options, judge), past.observations(CORNERS))
+        work = Work(self.folder, self.where, self.jobs, journal, begin)
+        self.search = corners
+        code = work.run(CORNERS, corners, pair, name_of(GOOD))
+        if code:
+            return code
+        if corners.problem is not None:
+            raise corners.problem
+        blame = corners.corners.answer()
+        if not any(answer.leg == CORNERS for answer in past.answers):
+            journal.write(AnswerRecord(dt=now(), leg=CORNERS, blame=blame and str(blame)))
+        for leg in legs(blame) if blame is not None else ():
+            name, index = (FIRST, 0) if leg.first else (SECOND, 1)
+            subject, good, bad = sides[1 - index]
+            fixed = subject.settings(bad if leg.other_bad else good)
+            code = self._one(journal, begin, name, begin.trees[index], fixed) or code
+            if code >= SIGNALLED:
+                break
+        return code if blame is not None else 1
+
+    def _one(
         self,
         journal: Journal,
-        plan: Planned,
-        judge: JudgeRecord,
-        options: OptionsRecord,
-        past: Bisection | None,
+        begin: BeginRecord,
+        name: str,
+        tree: TreeRecord,
+        fixed: tuple[str, ...] = (),
     ) -> int:
-        """Search to the end; return the exit code."""
+        """Search along one tree; return the exit code."""
+        past = load_bisection(self.folder)
+        if any(answer.leg == name for answer in past.answers):
+            return 0
+        plan = planned(name, tree, begin.options, begin.judge, past, fixed)
+        self.search = plan.search
+        if past.leg(name) is None:
+            journal.write(plan.leg)
+        work = Work(self.folder, self.where, self.jobs, journal, begin)
+        try:
+            code = work.run(name, plan.search, plan.subject, plan.leg.good[0], fixed)
+            return code or _answer(journal, plan)
+        finally:
+            self._export(plan, begin.options)
+
+    def _export(self, plan: Planned, options: OptionsRecord) -> None:
+        """Write what git goes on with; values have no git."""
+        if not plan.subject.where:
+            return
+        past = load_bisection(self.folder)
+        name = plan.leg.leg
+        answer = next((found for found in past.answers if found.leg == name), None)
+        text = git_log(
+            plan.leg,
+            past.steps(name),
+            options,
+            answer,
+            lambda commit: plan.subject.describe(commit).title,
+        )
+        write_atomic(self.folder / (GIT_LOG if name == FIRST else f"{name}-{GIT_LOG}"), text)
+
+
+def _resolved(tree: TreeRecord, options: OptionsRecord, judge: JudgeRecord) -> TreeRecord:
+    leg = planned(FIRST, tree, options, judge).leg
+    return msgspec.structs.replace(tree, good_commits=leg.good, bad_commit=leg.bad)
+
+
+def _side(tree: TreeRecord, options: OptionsRecord, judge: JudgeRecord) -> tuple[Subject, str, str]:
+    plan = planned(FIRST, tree, options, judge)
+    return plan.subject, plan.leg.good[0], plan.leg.bad
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Runs loops: a backend and a process that builds for each."""
+
+    folder: Path
+    where: Callable[[], AbstractContextManager[Backend]]
+    jobs: int | None
+    journal: Journal
+    begin: BeginRecord
+
+    def run(
+        self,
+        name: str,
+        search: Searching,
+        subject: Subject | Pair,
+        baseline: str,
+        fixed: tuple[str, ...] = (),
+    ) -> int:
+        """Run a search to its end; return the exit code of a signal, or 0."""
+        past = load_bisection(self.folder)
+        judge = self.begin.judge
         builder = CellPool(1)
         with listening() as stops, self.where() as backend:
+            jobs = self.jobs or cores()
             hands = RealHands(
-                plan.subject,
-                judge,
-                options,
-                plan.leg.fixed,
-                backend,
-                builder,
-                self.jobs or cores(),
-                self.folder,
+                subject, judge, self.begin.options, fixed, backend, builder, jobs, self.folder
             )
             loop = Loop(
-                FIRST,
-                plan.search,
+                name,
+                search,
                 judge,
                 hands,
-                journal,
+                self.journal,
                 stops,
                 self.folder,
-                baseline=plan.leg.good[0],
+                baseline=baseline,
                 metric=_metric(judge),
                 limit_s=judge.limit_s or SCRIPT_S,
-                past=past.steps(FIRST) if past else (),
-                samples=past.samples if past else (),
+                past=past.steps(name),
+                earlier=[step for step in past.steps() if step.leg != name],
+                samples=[sample for sample in past.samples if sample.leg == name],
             )
             try:
                 loop.run()
@@ -281,31 +359,17 @@ class Bisect:
                 builder.shutdown()
                 if stops.again.done():
                     backend.kill()
-        return loop.interrupted or self._answer(journal, plan)
+        return loop.interrupted
 
-    def _answer(self, journal: Journal, plan: Planned) -> int:
-        answer = plan.search.answer()
-        if answer is None:
-            problem = plan.search.problem
-            assert problem is not None
-            raise problem
-        journal.write(_answered(answer, plan))
-        return 0 if answer.conclusive else 1
 
-    def _export(self, plan: Planned, options: OptionsRecord) -> None:
-        """Write what git goes on with; values have no git."""
-        if not plan.subject.where:
-            return
-        past = load_bisection(self.folder)
-        answer = next(iter(past.answers), None)
-        text = git_log(
-            plan.leg,
-            past.steps(FIRST),
-            options,
-            answer,
-            lambda commit: plan.subject.describe(commit).title,
-        )
-        write_atomic(self.folder / GIT_LOG, text)
+def _answer(journal: Journal, plan: Planned) -> int:
+    answer = plan.search.answer()
+    if answer is None:
+        problem = plan.search.problem
+        assert problem is not None
+        raise problem
+    journal.write(_answered(answer, plan))
+    return 0 if answer.conclusive else 1
 
 
 def _answered(answer: Answer, plan: Planned) -> AnswerRecord:

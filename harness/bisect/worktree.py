@@ -13,20 +13,19 @@ A slot serves one build at a time, and only one set of flags and tools.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.build.firmware import FOLDER, OpenSbiRecipe
 from harness.build.recipe import Bench, Facts, Inputs
-from harness.files import disk_errors, write_atomic
+from harness.files import disk_errors, locked, write_atomic
 from harness.sources.gittree import SKIPPED
 
 # Only these are in dependency files; a change of one needs the objects that name it.
@@ -117,39 +116,47 @@ def _item(path: Path) -> Item:
 @contextmanager
 def _slot(parent: Path, wanted: Tree) -> Iterator[Path]:
     """Give the free slot that differs least, with its lock held; a new one when none is free."""
-    with ExitStack() as stack, disk_errors(parent):
+    with disk_errors(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        free: list[tuple[int, Path]] = []
-        for number in range(os.cpu_count() or 1):
-            folder = parent / str(number)
-            known = folder.is_dir()
-            if not known and free:
-                break
-            if _try_lock(stack, parent / f"{number}.lock"):
-                free.append((len(changed(_state(folder), wanted)), folder))
-        if free:
-            folder = min(free)[1]
-        else:
-            # All are in use: wait for one of them.
-            from harness.files import locked
-
-            folder = parent / str(os.getpid() % (os.cpu_count() or 1))
-            stack.enter_context(locked(parent / f"{folder.name}.lock"))
+    most = os.cpu_count() or 1
+    free: dict[Path, int] = {}
+    for number in range(most):
+        folder = parent / str(number)
+        if free and not folder.is_dir():
+            break
+        handle = _try_lock(parent / f"{number}.lock")
+        if handle is not None:
+            free[folder] = handle
+    # Where all are in use one of them is waited for.
+    folder = min(
+        free,
+        key=lambda slot: len(changed(_state(slot), wanted)),
+        default=parent / str(os.getpid() % most),
+    )
+    for other, handle in free.items():
+        if other != folder:
+            os.close(handle)
+    with locked(parent / f"{folder.name}.lock") if not free else _held(free[folder]):
         folder.mkdir(exist_ok=True)
         yield folder.resolve()
 
 
-def _try_lock(stack: ExitStack, path: Path) -> bool:
+@contextmanager
+def _held(handle: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _try_lock(path: Path) -> int | None:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError:
         os.close(handle)
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            raise
-        return False
-    stack.callback(os.close, handle)
-    return True
+        return None
+    return handle
 
 
 def _state(folder: Path) -> dict[str, str]:

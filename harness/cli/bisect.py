@@ -49,6 +49,11 @@ def _rate(context: click.Context, option: click.Parameter, text: str | None) -> 
 @click.option("--bad", metavar="REV", help="Where it fails.")
 @click.option("--values", metavar="A,B,...", help="Search these values, in their order.")
 @click.option("--stock", is_flag=True, help="Build OpenSBI as it is, without the TSM's driver.")
+@click.option("--also", metavar="NAME", help="A second tree: find out which of them broke it.")
+@click.option("--also-repo", metavar="PATH", help="Its folder or address.")
+@click.option("--also-good", metavar="REV", help="Where the second tree does not fail.")
+@click.option("--also-bad", metavar="REV", help="Where it does.")
+@click.option("--also-values", metavar="A,B,...", help="Its values.")
 @judging_options
 @click.option(
     "--error",
@@ -99,6 +104,11 @@ def command(
     bad: str | None,
     values: str | None,
     stock: bool,
+    also: str | None,
+    also_repo: str | None,
+    also_good: str | None,
+    also_bad: str | None,
+    also_values: str | None,
     judge: JudgeRecord,
     error: float,
     failure_rate: float | None,
@@ -125,7 +135,7 @@ def command(
     teecall bisect --component opensbi --repo ../opensbi --good v1.5 --bad master --script ./try
     teecall bisect --resume
     """
-    from harness.bisect.journal import OptionsRecord, TreeRecord
+    from harness.bisect.journal import OptionsRecord
     from harness.bisect.run import Bisect, find, new_folder
     from harness.build.share import VARIABLE
 
@@ -148,16 +158,13 @@ def command(
         scheduler=scheduler,
         store=store or os.environ.get(VARIABLE),
     )
-    tree = TreeRecord(
-        component=component,
-        good=good,
-        bad=bad,
-        repo=repo if repo is None or "://" in repo else str(Path(repo).absolute()),
-        values=tuple(v.strip() for v in values.split(",")) if values else (),
-        stock=stock,
-    )
+    trees = [_tree(component, repo, good, bad, values, stock)]
+    if also is not None:
+        if also_good is None or also_bad is None or find_fix:
+            raise UsageError("--also needs --also-good and --also-bad, and no --find-fix")
+        trees.append(_tree(also, also_repo, (also_good,), also_bad, also_values, stock))
     if dry_run:
-        return _plan(tree, how, judge)
+        return max(_plan(tree, how, judge) for tree in trees)
     # A configuration that is wrong is wrong at every commit.
     options.load()
     screen = _Screen(options.quiet)
@@ -166,7 +173,27 @@ def command(
         raise UsageError(f"--out {folder}: holds another bisection", f"--resume {folder}")
     screen.bisect = Bisect(folder, _backend(how), how.jobs, screen.show)
     return screen.ended(
-        screen.bisect.begin(tree, judge, how, shlex.join(["teecall", *sys.argv[1:]]))
+        screen.bisect.begin(trees, judge, how, shlex.join(["teecall", *sys.argv[1:]]))
+    )
+
+
+def _tree(
+    component: str,
+    repo: str | None,
+    good: tuple[str, ...],
+    bad: str,
+    values: str | None,
+    stock: bool,
+) -> TreeRecord:
+    from harness.bisect.journal import TreeRecord
+
+    return TreeRecord(
+        component=component,
+        good=good,
+        bad=bad,
+        repo=repo if repo is None or "://" in repo else str(Path(repo).absolute()),
+        values=tuple(v.strip() for v in values.split(",")) if values else (),
+        stock=stock,
     )
 
 
@@ -252,6 +279,9 @@ class _Screen:
         assert self.bisect is not None
         folder = self.bisect.folder
         for answer in load_bisection(folder).answers:
+            if answer.blame is not None:
+                click.echo(f"broken by: {answer.blame}")
+                continue
             sure = "" if answer.conclusive else ", not sure enough"
             one = "culprit" if len(answer.culprits) == 1 else "one of these is the culprit"
             click.echo(f"{one} ({answer.confidence:.1%}{sure}, {answer.trials} trials):")

@@ -10,9 +10,11 @@ import subprocess
 from pathlib import Path
 
 from harness.errors import ConfigError, SourceError, ToolMissing
-from harness.files import locked
+from harness.files import locked, require_space
 from harness.sources.spec import Spec
 
+# With less than this left on the disk it is what stopped git.
+_LEAST_SPACE = 1 << 20
 _FULL_ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -47,9 +49,18 @@ class Repository:
         """Write a tree's files into a folder, untouched by export attributes."""
         index = into.parent / "index"
         environment = {"GIT_INDEX_FILE": str(index)}
+        folder = self._git("rev-parse", "--absolute-git-dir")
+        if folder is not None:
+            # checkout-index wants a work tree, which a bare repository has not.
+            environment |= {"GIT_DIR": folder.rstrip("\n"), "GIT_WORK_TREE": str(into)}
         if self._git("read-tree", tree, environment=environment) is None:
             raise SourceError(f"{self._spec}: tree {tree} cannot be read", "try `git fsck` in it")
-        self._git("checkout-index", "-a", f"--prefix={into}/", environment=environment)
+        written = self._git("checkout-index", "-a", f"--prefix={into}/", environment=environment)
+        if written is None:
+            require_space(into, _LEAST_SPACE)
+            raise SourceError(
+                f"{self._spec}: tree {tree} cannot be written", "try `git fsck` in it"
+            )
         index.unlink(missing_ok=True)
 
     def _refresh(self, offline: bool) -> None:
