@@ -201,8 +201,8 @@ def _script(config: Config, artefacts: Artefacts, clone: Path, folder: Path) -> 
 def bisect_command(history: History, options: Sequence[str], folder: Path) -> list[str]:
     """Return the command of teecall's own search, with its evidence in `folder`."""
     ends = ["--repo", str(history.repo), "--good", history.good, "--bad", history.bad]
-    judge = ["--expect", EXPECTED, "--run-dir", str(folder)]
-    return [sys.executable, "-m", "harness", "bisect", "opensbi", *ends, *judge, *options]
+    what = ["--component", "opensbi", "--out", str(folder)]
+    return [sys.executable, "-m", "harness", "bisect", *what, *ends, *options]
 
 
 def _teecall(history: History, options: Sequence[str], folder: Path) -> tuple[float, str]:

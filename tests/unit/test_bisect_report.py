@@ -45,7 +45,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin() -> BeginRecord:
-    tree = TreeRecord(component="opensbi", good=("v1",), bad="main", repo="../opensbi"), bad="main", repo="../opensbi")
+    tree = TreeRecord(component="opensbi", good=("v1",), bad="main", repo="../opensbi")
     return BeginRecord(
         dt=AT,
         version=1,
