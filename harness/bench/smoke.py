@@ -81,10 +81,15 @@ def bare_argv(config: Config, artefacts: Artefacts, run: RunDir) -> list[str]:
         artefacts: what it boots.
         run: folder for the files of the boot.
     """
+    bare = bare_config(config)
+    return qemu_argv(bare, prepare_boot(bare, artefacts, run, {}), BARE_WIRING)
+
+
+def bare_config(config: Config) -> Config:
+    """Return the machine whose kernel switches it off instead of starting init."""
     words = f"{config.host.cmdline} {_STRAIGHT_OFF}".strip()
     host = msgspec.structs.replace(config.host, cmdline=words)
-    bare = msgspec.structs.replace(config, host=host)
-    return qemu_argv(bare, prepare_boot(bare, artefacts, run, {}), BARE_WIRING)
+    return msgspec.structs.replace(config, host=host)
 
 
 def seconds_of(command: list[str]) -> float:

@@ -144,3 +144,54 @@ def harness(options: Options, rounds: int, jobs: int | None, result: Result) -> 
         click.echo(line)
     result.give(found.as_json())
     return 0
+
+
+@command.command()
+@config_options
+@click.option(
+    "--commits",
+    default=200,
+    show_default=True,
+    type=click.IntRange(min=4),
+    metavar="N",
+    help="Length of the history.",
+)
+@click.option("--seed", type=int, metavar="N", help="Of the history [default: one not used yet].")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the times to FILE too.",
+)
+def bisect(options: Options, commits: int, seed: int | None, json_file: Path | None) -> int:
+    """Time a bisection against `git bisect run` with make, QEMU and grep.
+
+    Both search the same history, made from OpenSBI with one regression, on the same machine. The
+    history is new, so that the store has none of its commits; what the store always has (kernel,
+    initramfs, TSM) both use. Then teecall searches again, with everything in the store.
+    """
+    import secrets
+    import tempfile
+
+    from harness.bench.bisect import REGRESSION, measure
+    from harness.bench.history import Recipe
+    from harness.sources.resolve import Sources
+
+    config = options.load().value
+    with options.ui() as ui:
+        artefacts = build_all(config, ui, offline=options.offline)
+        sources = Sources(config, ui, offline=options.offline)
+        overlay = [sources.materialise("overlay"), sources.materialise("abi")]
+        trees = (sources.materialise("opensbi"), overlay)
+    number = secrets.randbits(32) if seed is None else seed
+    # Two thirds up: neither half is searched by luck.
+    recipe = Recipe(commits, commits * 2 // 3, [REGRESSION], seed=number)
+    with tempfile.TemporaryDirectory(prefix="teecall-bench-") as folder:
+        found = measure(config, artefacts, trees, _same(options), Path(folder), recipe)
+    for line in found.lines():
+        click.echo(line)
+    if json_file is not None:
+        told = {**found.as_json(), "seed": number}
+        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    return 0

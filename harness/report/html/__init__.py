@@ -33,7 +33,7 @@ FULL_OF_A_KIND = 2
 FULL_SIZE = 3_400_000
 # With less room nothing is tried any more.
 _SMALLEST = 20_000
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,15 @@ def write_html(night: Night, out: Path, history: History | None = None) -> None:
 
 def render(night: Night, out: Path, history: History | None = None) -> str:
     """Return the page; the arguments are those of `write_html`."""
-    environment = _environment()
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    templates = environment()
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     rows = [short(night, run, f"run-{n}", out) for n, run in enumerate(night.runs)]
     targets = {id(row.run): row.target for row in rows}
     targets |= {id(run): f"not-run-{n}" for n, run in enumerate(night.not_run)}
-    told = _Kinds(environment, night, rows, history).all()
-    return environment.get_template("page.html.j2").render(
+    told = _Kinds(templates, night, rows, history).all()
+    return templates.get_template("page.html.j2").render(
         night=night,
-        style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         counts=night.counts,
@@ -98,10 +98,10 @@ def render(night: Night, out: Path, history: History | None = None) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return templates in which everything is cleaned and escaped, unless it is `Markup`."""
     return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -81,7 +81,7 @@ def full(night: Night, row: Short, history: History | None) -> Full:
         tuple(_lines(line for failure in run.failures for line in failure.details)),
         tuple(_changed(past, run)) if past else (),
         moment(past) if past else None,
-        _forensics(folder),
+        forensics(folder),
         timeline(trace) if trace else None,
         tuple(strips(consoles(folder, trace))) if folder is not None else (),
         web_link(run.quarantine.url) if run.quarantine else None,
@@ -123,7 +123,8 @@ def _changed(past: Past, run: RunRecord) -> Iterator[tuple[str, str, str]]:
                 yield f"{kind} {name}", clean(str(old), 200), clean(str(new), 200)
 
 
-def _forensics(folder: Path | None) -> str:
+def forensics(folder: Path | None) -> str:
+    """Return what a run's forensics say, without consoles and events; empty without any."""
     if folder is None:
         return ""
     try:

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Histories of OpenSBI 1.6 with one regression each, of the kinds that a bisection meets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from harness.bench.history import Edit, History, Recipe, make_history
+from tests.system.conftest import teecall
+
+_INIT = "lib/sbi/sbi_init.c"
+_BASE = "lib/sbi/sbi_ecall_base.c"
+_RANGE = "\tunsigned long max = addr + size;\n"
+_BOOTED = "\twake_coldboot_harts(scratch);\n"
+_VERSION = "\t\tout->value = out->value | SBI_ECALL_VERSION_MINOR;\n"
+
+BREAKAGE = Edit("lib/sbi/sbi_math.c", "unsigned long log2roundup(", "unsigned lon log2roundup(")
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """What the culprit changes, and the options with which a bisection sees it."""
+
+    edits: Sequence[Edit]
+    options: Sequence[str] = ()
+
+
+REGRESSIONS = {
+    "hang": Regression([Edit(_INIT, _BOOTED, f'{_BOOTED}\tfor (;;)\n\t\t__asm__("wfi");\n')]),
+    # Linux takes it for an old firmware, and finds no TSM.
+    "value": Regression([Edit(_BASE, _VERSION, "\t\tout->value = 1;\n")]),
+    # The domain switch asks this of the TSM's memory when it starts.
+    "trap": Regression([Edit("lib/sbi/sbi_domain.c", _RANGE, f'{_RANGE}\t__asm__("unimp");\n')]),
+    "flaky": Regression(
+        # The cycle counter follows the host's clock, so that a boot's draw is its own.
+        [
+            Edit(
+                _BASE,
+                _VERSION,
+                f"{_VERSION}\t\tif (csr_read(CSR_MCYCLE) / 7 % 3 == 0)\n\t\t\tout->value = 1;\n",
+            )
+        ],
+        ["--failure-rate", "33%"],
+    ),
+}
+
+
+@cache
+def opensbi() -> Path:
+    """Return the tree of OpenSBI 1.6, fetched."""
+    done = teecall("fetch", "-q", "--path", "opensbi")
+    assert done.returncode == 0, done.stdout
+    return Path(done.stdout.strip().splitlines()[-1])
+
+
+def history(
+    folder: Path, kind: str, commits: int = 16, culprit: int = 11, unbuildable: Sequence[int] = ()
+) -> History:
+    """Make a history with a regression of REGRESSIONS, in a new folder `folder`/repo."""
+    recipe = Recipe(
+        commits,
+        culprit,
+        REGRESSIONS[kind].edits,
+        unbuildable,
+        BREAKAGE if unbuildable else None,
+        seed=2,
+    )
+    return make_history(opensbi(), folder / "repo", recipe)
