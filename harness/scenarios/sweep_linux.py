@@ -27,6 +27,7 @@ from harness.trace.ring import TIMEBASE_HZ, Event, merge
 
 _SHIFT = 3
 _SPIN = "/tmp/spin.json"
+_SPIN_PID = f"{_SPIN}.pid"
 # CONFIG_HZ of guest-images/host/kernel.config.
 _TICK = TIMEBASE_HZ // 250
 # From the timer's due time to the end of a run: the TSM leaves the TVM within it.
@@ -64,7 +65,7 @@ def linux(smoke: Smoke) -> str:
     )
     _must(
         smoke.host,
-        f"{{ taskset 1 tvm run /payload/spin.elf --json >{_SPIN}; }} &"
+        f"taskset 1 tvm run /payload/spin.elf --json >{_SPIN} & echo $! >{_SPIN_PID};"
         f" until grep -q 'spin: start' {_SPIN}; do usleep 10000; done",
     )
     return f"a spinning TVM on hart 0, {len(moved.split())} device interrupts go there"
@@ -226,8 +227,9 @@ def _uart(smoke: Smoke, host: Host) -> int:
 
 
 def _end_spin(host: Host) -> None:
-    """Let the tool end the TVM in order."""
-    _must(host, "killall -INT tvm; while pidof tvm >/dev/null; do usleep 20000; done")
+    """Let the tool end the TVM in order; the host's agent is a `tvm` too."""
+    alive = f"kill -0 $(cat {_SPIN_PID}) 2>/dev/null"
+    _must(host, f"kill -INT $(cat {_SPIN_PID}) && while {alive}; do usleep 20000; done")
 
 
 STEPS: tuple[Step[Smoke], ...] = tuple(
