@@ -116,7 +116,10 @@ class Loop:
                 if self._running or self._building is not None:
                     self._wait()
                 elif told == len(self.search.observations):
-                    raise InfraError("the search has nothing to do and no answer")
+                    raise InfraError(
+                        "the search has nothing to do and no answer",
+                        "please report this with the bisection's folder",
+                    )
             while self._running and not self.interrupted:
                 # What still runs after the answer is evidence too.
                 self._wait()

@@ -14,7 +14,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
+from harness.cli._json import Result, json_option
 from harness.cli._judging import judging_options
 from harness.cli._options import Options, config_options
 from harness.cli._times import shown
@@ -96,8 +98,10 @@ def _rate(context: click.Context, option: click.Parameter, text: str | None) -> 
     help="Go on with an interrupted one [default: the newest].",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be searched.")
+@json_option("Write the answer, its evidence and every trial to FILE.")
 def command(
     options: Options,
+    result: Result,
     component: str | None,
     repo: str | None,
     good: tuple[str, ...],
@@ -140,7 +144,7 @@ def command(
     from harness.build.share import VARIABLE
 
     if resume is not None:
-        return _resume(find(resume or None), options.quiet)
+        return _resume(find(resume or None), options.quiet, result)
     if component is None or not good or bad is None:
         raise UsageError("a search needs --component, --good and --bad", "or --resume")
     if scheduler and (judge.script or judge.payload):
@@ -161,7 +165,10 @@ def command(
     trees = [_tree(component, repo, good, bad, values, stock)]
     if also is not None:
         if also_good is None or also_bad is None or find_fix:
-            raise UsageError("--also needs --also-good and --also-bad, and no --find-fix")
+            raise UsageError(
+                "--also needs --also-good and --also-bad, and no --find-fix",
+                "give both ends of the second tree",
+            )
         trees.append(_tree(also, also_repo, (also_good,), also_bad, also_values, stock))
     if dry_run:
         return max(_plan(tree, how, judge) for tree in trees)
@@ -172,9 +179,21 @@ def command(
     if (folder / "journal.jsonl").exists():
         raise UsageError(f"--out {folder}: holds another bisection", f"--resume {folder}")
     screen.bisect = Bisect(folder, _backend(how), how.jobs, screen.show)
-    return screen.ended(
+    code = screen.ended(
         screen.bisect.begin(trees, judge, how, shlex.join(["teecall", *sys.argv[1:]]))
     )
+    _give(folder, result)
+    return code
+
+
+def _give(folder: Path, result: Result) -> None:
+    """Write what the journal tells as JSON."""
+    if result.path is None:
+        return
+    from harness.bisect.journal import load_bisection
+    from harness.bisect.report import make_report
+
+    result.give(msgspec.to_builtins(make_report(load_bisection(folder))))
 
 
 def _tree(
@@ -197,14 +216,16 @@ def _tree(
     )
 
 
-def _resume(folder: Path, quiet: bool) -> int:
+def _resume(folder: Path, quiet: bool, result: Result) -> int:
     from harness.bisect.journal import load_bisection
     from harness.bisect.run import Bisect
 
     how = load_bisection(folder).begin.options
     screen = _Screen(quiet)
     screen.bisect = Bisect(folder, _backend(how), how.jobs, screen.show)
-    return screen.ended(screen.bisect.resume(shlex.join(["teecall", *sys.argv[1:]])))
+    code = screen.ended(screen.bisect.resume(shlex.join(["teecall", *sys.argv[1:]])))
+    _give(folder, result)
+    return code
 
 
 def _backend(how: OptionsRecord) -> Callable[[], AbstractContextManager[Backend]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli._json import Result, json_option
 from harness.cli._judging import judging_options
 from harness.cli._options import Options, config_options
 from harness.errors import TeecallError, UsageError
@@ -30,8 +31,10 @@ _ABORT = 129
 @click.option("--stock", is_flag=True, help="Build OpenSBI as it is, without the TSM's driver.")
 @click.option("--signature", metavar="TEXT", help="Only this failure counts: see a run.json.")
 @judging_options
+@json_option("Write outcome and reason to FILE.")
 def command(
     options: Options,
+    result: Result,
     component: str,
     repo: str,
     rev: str,
@@ -57,6 +60,7 @@ def command(
             click.echo(f"remedy: {error.remedy}", err=True)
         return _ABORT
     click.echo(f"{judged.outcome} {judged.why}")
+    result.give({"outcome": str(judged.outcome), "why": judged.why})
     return _CODES.get(judged.outcome, _ABORT)
 
 

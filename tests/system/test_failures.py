@@ -32,15 +32,16 @@ def parsed(run: Path, result: SmokeResult, elsewhere: bool = False) -> dict[str,
     """
     live = json.loads((run / "run.json").read_text())
     images = [word for image in live["images"] for word in ("--elf", image)]
-    asked: list[tuple[str, ...]] = [("parse", "--json", "-", str(run))]
+    answer = run.parent / "parsed.json"
+    asked: list[tuple[str, ...]] = [("parse", "--json", str(answer), str(run))]
     if elsewhere:
         log = run.parent / "some.log"
         log.write_bytes((run / "uart.log").read_bytes())
-        asked.append(("parse", "--json", "-", str(log), *images))
+        asked.append(("parse", "--json", str(answer), str(log), *images))
     for words in asked:
         done = teecall(*words)
         assert done.returncode == result.status, done.stdout
-        (found,) = json.loads(done.stdout)
+        (found,) = json.loads(answer.read_text())
         told = {name: found[name] for name in ("verdict", "signature", "title")}
         assert told == {name: live[name] for name in told}, done.stdout
     assert f"signature: {live['signature']}" in result.screen
