@@ -8,8 +8,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from harness.errors import ConfigError
 from harness.machine.ram import RAM_BASE
 from harness.machine.symbols import ElfSymbols
@@ -45,6 +43,9 @@ class Trace:
 
     def as_json(self) -> str:
         """Return the content of `events.json`: one ring and one event a line."""
+        # gdb's own Python reads records too, and it has no msgspec.
+        import msgspec
+
         facts = {"timebase_hz": TIMEBASE_HZ, "lost": self.lost, "problems": self.problems}
         rings = ",\n".join(json.dumps(ring.as_json()) for ring in self.rings)
         # There are thousands: this encoder takes a tenth of the time.
