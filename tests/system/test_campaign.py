@@ -20,7 +20,9 @@ from tests.system.test_repeat import in_session, nothing_left
 from tests.system.test_supervision import qemus_of
 
 FAULTS = 200 if os.environ.get("TEECALL_NIGHTLY") else 12
-# Most runs are over by then, and one that was hit late must have its verdict too.
+# Three faults of four come when the machine is there, at most so long after it came; the
+# others come at any time: before it, and when the run is over and must have its verdict.
+INTO_S = 0.6
 LONGEST_S = 2.5
 LIMIT_S = 200.0
 # The verdicts of a run that the environment spoilt, or that was over before.
@@ -91,6 +93,18 @@ def begin(run_dir: Path, fault: Fault) -> subprocess.Popen[bytes]:
     )
 
 
+def wait_for_the_moment(
+    process: subprocess.Popen[bytes], run_dir: Path, chance: random.Random
+) -> None:
+    """Return at a random moment: usually while the run has a machine, sometimes at any time."""
+    if chance.random() < 0.25:
+        time.sleep(chance.uniform(0.3, LONGEST_S))
+        return
+    while process.poll() is None and not qemus_of(run_dir):
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, INTO_S))
+
+
 def test_faults_by_chance(tmp_path: Path) -> None:
     assert teecall("build", "-q").returncode == 0
     seed = int(os.environ.get("TEECALL_TEST_SEED") or time.time())
@@ -103,7 +117,7 @@ def test_faults_by_chance(tmp_path: Path) -> None:
         run_dir = tmp_path / f"run-{number}"
         process = begin(run_dir, fault)
         try:
-            time.sleep(chance.uniform(0.3, LONGEST_S))
+            wait_for_the_moment(process, run_dir, chance)
             hit_a_machine += bool(qemus_of(run_dir))
             early = process.poll() is not None
             fault.hits(process, run_dir)
