@@ -8,6 +8,7 @@ down what they find; the steps read it from the machine's memory.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -40,6 +41,8 @@ from harness.trace.record import Recorder
 
 _RUNS = b"audit: host runs"
 _COMPLETE = b"audit: complete"
+_FAULT_AT = re.compile(rb"tsmd: TSM fault at: mepc=(0x[0-9a-f]+)")
+_HOST_STVEC = "host_trap+0x0"
 _SHOWN = 12
 # Every hart makes this call last; the one behind it only the first hart makes.
 _LAST_OF_ALL = -2
@@ -125,6 +128,10 @@ def probe(smoke: Smoke) -> str:
 def _died_at(smoke: Smoke) -> str:
     """Name the CSR at which the TSM was stopped, if it was."""
     table = _table(smoke)
+    died = _FAULT_AT.search(_machine(smoke).uart.read(0))
+    # The switch enters the TSM through the stvec that it has given it.
+    if died and _memory(smoke).in_host(int(died[1], 16)).startswith(_HOST_STVEC):
+        return f"; the TSM was entered at the host's stvec [{table.place(table.by_name['stvec'])}]"
     for hart in _harts(smoke):
         if hart.died_at:
             csr = table.by_number[hart.died_at]

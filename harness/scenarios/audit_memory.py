@@ -128,6 +128,10 @@ class AuditMemory:
         """Let the host make the call in which the TSM dies."""
         ram.write(self._host.object("audit_go").address, (1).to_bytes(8, "little"))
 
+    def in_host(self, address: int) -> str:
+        """Return the host's symbol at an address with the offset from it, or nothing."""
+        return self._host.describe(address) or ""
+
     def boot_henvcfg(self, memory: Memory) -> int:
         """Return what henvcfg could hold before the host ran."""
         symbol = self._tsm.object("audit_boot_henvcfg")
