@@ -150,6 +150,8 @@ def run(args: list[str]) -> int:
 
 def _end(number: int, _: object) -> None:
     """End as on ctrl-C, so that context managers stop tools and remove their folders."""
+    if number == signal.SIGHUP:
+        _streams.hang_up()
     raise Interrupted(number)
 
 
