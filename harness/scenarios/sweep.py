@@ -88,10 +88,7 @@ def other_hart(smoke: Smoke) -> str:
     # A fence would not end a TVM that spins.
     _all_met(tally, [each for each in Operation if each is not Operation.SPIN], FENCES)
     _stopped(tally, (Arrival.IPI,), Operation.CONVERT, Operation.RECLAIM, Operation.SPIN)
-    for arrival in (Arrival.IPI, *FENCES):
-        counts = [tally.arrived(operation, arrival) for operation in Operation]
-        smoke.metrics[f"other_hart_{arrival.name.lower()}"] = sum(counts)
-    return _told(smoke, "other_hart", tally)
+    return f"{_told(smoke, 'other_hart', tally)}; {_by_arrival(smoke, tally)}"
 
 
 def poweroff(smoke: Smoke) -> str:
@@ -197,6 +194,16 @@ def _stopped(tally: Tally, arrivals: Sequence[Arrival], *operations: Operation) 
                 raise CheckFailed(
                     f"no {arrival.name} ever stopped {operation.name}", "see events.json"
                 )
+
+
+def _by_arrival(smoke: Smoke, tally: Tally) -> str:
+    """Report at how many instructions each kind of the other hart's doings arrived."""
+    counts = {
+        arrival.name: sum(tally.arrived(operation, arrival) for operation in Operation)
+        for arrival in (Arrival.IPI, *FENCES)
+    }
+    smoke.metrics |= {f"other_hart_{name}": count for name, count in counts.items()}
+    return ", ".join(f"{name} at {count}" for name, count in counts.items())
 
 
 def _told(smoke: Smoke, name: str, tally: Tally) -> str:
