@@ -104,6 +104,18 @@ typedef int spinlock_t;
 #define spin_trylock(lock)	(!__sync_lock_test_and_set(lock, 1))
 #define spin_unlock(lock)	__sync_lock_release(lock)
 
+/* What the driver wraps; nothing calls it by this name. */
+struct sbi_trap_context;
+struct sbi_domain;
+struct sbi_trap_context *sbi_trap_handler(struct sbi_trap_context *tcntx);
+bool sbi_domain_check_addr(const struct sbi_domain *dom, unsigned long addr,
+			   unsigned long mode, unsigned long flags);
+bool sbi_domain_check_addr_range(const struct sbi_domain *dom,
+				 unsigned long addr, unsigned long size,
+				 unsigned long mode, unsigned long flags);
+int sbi_dbtr_get_total_triggers(void);
+int sbi_sse_register(u32 event, unsigned long pc, unsigned long arg);
+
 struct sbi_scratch;
 struct sbi_trap_regs {
 	unsigned long zero, ra, sp, gp, tp, t0, t1, t2, s0, s1;
