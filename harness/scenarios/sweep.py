@@ -176,9 +176,7 @@ def _sweep(smoke: Smoke) -> Sweep:
     return smoke.sweep
 
 
-def _all_met(
-    tally: Tally, operations: Sequence[Operation], arrivals: Sequence[Arrival]
-) -> None:
+def _all_met(tally: Tally, operations: Sequence[Operation], arrivals: Sequence[Arrival]) -> None:
     """Check that the payload has swept all it is to sweep."""
     for operation in operations:
         for arrival in arrivals:
