@@ -19,6 +19,9 @@ from harness.trace.worlds import TVM, overlaps, stays, switches
 # Rounds of a TVM: with the characters it prints about 100 exits, of which the rings keep all.
 _ROUNDS = 30
 _TURNS = 5
+# TVMs that are run until one was beside the KVM guest at once: on a busy machine the emulator's
+# threads have turns too, which may be longer than such a TVM lives.
+_TRIES = 8
 # A TVM's exit takes the hart to the KVM guest and back, nearly always.
 _WANTED_SWITCHES = 800
 _GUEST = range(0x80200000, 0x80400000)
@@ -193,17 +196,18 @@ def _interleaved(smoke: Smoke, reports: Sequence[GuestRun], traps: Sequence[Trap
 
 def two_harts(smoke: Smoke) -> str:
     """Run a TVM on one hart while the KVM guest runs on another."""
-    reports, traps = _logged(smoke, [("on another hart", _tvm(smoke, 0, 2 * _ROUNDS))])
-    found = stays(traps, _GUEST, _tsm(smoke))
-    both = overlaps(found, _shared_hart(smoke), 0)
-    if both < _ROUNDS // 2:
-        raise CheckFailed(
-            f"TVM on hart 0 and KVM guest on hart {_shared_hart(smoke)} took only {both} turns:"
-            " they did not run at the same time",
-            "see interrupts.log",
-        )
-    return (
-        f"{guests.run_calls(reports[0])} runs on hart 0, {both} changes between the harts' worlds"
+    most = 0
+    for _ in range(_TRIES):
+        reports, traps = _logged(smoke, [("on another hart", _tvm(smoke, 0, 2 * _ROUNDS))])
+        both = overlaps(stays(traps, _GUEST, _tsm(smoke)), _shared_hart(smoke), 0)
+        if both >= _ROUNDS // 2:
+            runs = guests.run_calls(reports[0])
+            return f"{runs} runs on hart 0, {both} changes between the harts' worlds"
+        most = max(most, both)
+    raise CheckFailed(
+        f"TVM on hart 0 and KVM guest on hart {_shared_hart(smoke)} took only {most} turns in the"
+        f" best of {_TRIES} runs: they did not run at the same time",
+        "see interrupts.log",
     )
 
 
