@@ -47,6 +47,7 @@ enum { PRV_U = 0, PRV_S = 1, PRV_M = 3 };
 #define MCAUSE_IRQ_MASK		(1UL << 63)
 #define CAUSE_LOAD_ACCESS	5
 #define CAUSE_SUPERVISOR_ECALL	9
+#define IRQ_M_SOFT		3
 #define IRQ_M_TIMER		7
 
 #define CSR_MSTATUS		0x300

@@ -82,7 +82,8 @@ struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx)
 struct sbi_trap_context *__real_sbi_trap_handler(struct sbi_trap_context *tcntx)
 {
 	/* As sbi_timer_process() does with the machine timer */
-	csr_write(CSR_MIE, 0);
+	csr_write(CSR_MIE, tcntx->trap.cause ==
+			   (MCAUSE_IRQ_MASK | IRQ_M_TIMER) ? 0 : MIP_MTIP);
 	return tcntx;
 }
 
@@ -365,6 +366,19 @@ static void test_alive(unsigned long function)
 	CHECK(tsmd_harts[0].in_tsm && tsmd.state == TSMD_READY && !leaves);
 }
 
+/* The other harts leave at the IPI that the death brings them. */
+static void test_poked(void)
+{
+	set_up("an IPI, and no death");
+	CHECK(!trap(1, MCAUSE_IRQ_MASK | IRQ_M_SOFT, 0));
+	CHECK(tsmd_harts[1].in_tsm && !leaves);
+
+	set_up("the IPI of a death");
+	fault(0);
+	CHECK(trap(1, MCAUSE_IRQ_MASK | IRQ_M_SOFT, 0) == &tsmd_harts[1].host);
+	check_one_death(0, &ways[0]);
+}
+
 /* What the host calls later fails, and does not enter. */
 static void test_later_calls(void)
 {
@@ -401,6 +415,7 @@ int main(void)
 		test_while_waiting("the other hart dies during a call", calls[i]);
 		test_alive(calls[i]);
 	}
+	test_poked();
 	test_later_calls();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0;
