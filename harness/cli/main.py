@@ -9,7 +9,6 @@ that verbs share.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import signal
@@ -172,8 +171,6 @@ def _speak_utf8() -> None:
 
 def main() -> None:
     """Entry point of the `teecall` command."""
-    # Start-up makes many objects that all stay: looking through them for garbage only costs time.
-    gc.set_threshold(100_000)
     _speak_utf8()
     _streams.prepare()
     _listen_to_signals()
