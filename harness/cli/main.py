@@ -174,8 +174,6 @@ def _speak_utf8() -> None:
 
 def main() -> None:
     """Entry point of the `teecall` command."""
-    # Start-up makes many objects that all stay: looking through them for garbage only costs time.
-    gc.set_threshold(100_000)
     _speak_utf8()
     _streams.prepare()
     _listen_to_signals()
@@ -185,4 +183,7 @@ def main() -> None:
     except OutputLost as error:
         report(error)
         code = error.exit_code
+    # The interpreter's last look for garbage, in all that was ever loaded, takes longer than all
+    # else it does at its end; what files and locks need is done by their own context managers.
+    gc.freeze()
     sys.exit(code)
