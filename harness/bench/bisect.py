@@ -130,7 +130,8 @@ class Ground:
         artefacts: its images; the scripts replace the firmware.
         opensbi: the tree of the good end.
         overlay: the folders of the domain switch's files.
-        options: of the command line, that give another `teecall` the same configuration.
+        options: of the command line, for teecall's own search: that give it the same
+            configuration, and how many trials it makes at once.
         folder: an empty one, for the history, its copies and the scripts.
     """
 

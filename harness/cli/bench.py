@@ -157,8 +157,11 @@ def harness(options: Options, rounds: int, jobs: int | None, result: Result) -> 
     help="Length of the history.",
 )
 @click.option("--seed", type=int, metavar="N", help="Of the history [default: one not used yet].")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="As of the bisection.")
 @json_option("Write the times to FILE too.")
-def bisect(options: Options, commits: int, seed: int | None, result: Result) -> int:
+def bisect(
+    options: Options, commits: int, seed: int | None, jobs: int | None, result: Result
+) -> int:
     """Time a bisection against `git bisect run` with make, QEMU and grep.
 
     All ways search the same history, made from OpenSBI with one regression, on this machine. The
@@ -185,7 +188,8 @@ def bisect(options: Options, commits: int, seed: int | None, result: Result) -> 
     # Two thirds up: neither half is searched by luck.
     recipe = Recipe(commits, commits * 2 // 3, [REGRESSION], seed=number)
     with tempfile.TemporaryDirectory(prefix="teecall-bench-") as folder:
-        ground = Ground(config, artefacts, opensbi, overlay, _same(options), Path(folder))
+        words = [*_same(options), *(["--jobs", str(jobs)] if jobs else [])]
+        ground = Ground(config, artefacts, opensbi, overlay, words, Path(folder))
         found = measure(ground, recipe)
     for line in found.lines():
         click.echo(line)
