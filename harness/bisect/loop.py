@@ -175,6 +175,9 @@ class Loop:
         for trial in self._waiting:
             if trial.commit not in self._built:
                 return trial.commit, False
+        if not self._running:
+            # The next step is not asked for yet; a build of chance would only stand before its own.
+            return None
         likely = self.search.speculate(_AHEAD * self.hands.slots, self._active)
         return next(((c, True) for c in likely if c not in self._built), None)
 
