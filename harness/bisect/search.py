@@ -215,7 +215,7 @@ class Search:
         """Return the commits that are likely to be tested soon, likeliest first, to build ahead.
 
         Args:
-            count: how many at most.
+            count: how many at most, beside the ends.
             running: see `next`; whatever they show, the next step is among those returned.
         """
         belief = self._belief.copy()
@@ -226,8 +226,11 @@ class Search:
                 belief.observe(self.candidates.index[start], Outcome.GOOD)
         ends = {*self._ends.bad, *self._ends.good}
         nodes = [self.candidates.index[c] for c in running if c not in ends]
+        # The ends first: nothing between them is tested before.
+        ends_first = dict.fromkeys(end for end, _ in self._ends.missing(self._counts))
         found = likely_next(belief, self._known, count, nodes)
-        return [self.candidates.nodes[node] for node in found]
+        likely = [*ends_first, *(self.candidates.nodes[node] for node in found)]
+        return [commit for commit in likely if commit not in running][: count + len(ends_first)]
 
     @property
     def _posterior(self) -> Posterior:

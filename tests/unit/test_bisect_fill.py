@@ -22,7 +22,7 @@ _LOST_S = 5.0
 class SlowBuilds(FakeHands):
     """A build of a commit between the ends is ready when a trial of the bad end has begun."""
 
-    waiting: list[Future[BuiltCandidate]] = field(default_factory=list)
+    waiting: list[tuple[Future[BuiltCandidate], BuiltCandidate]] = field(default_factory=list)
     lost: int = 0
 
     def build(self, candidate: str) -> Future[BuiltCandidate]:
@@ -32,7 +32,7 @@ class SlowBuilds(FakeHands):
         if candidate in (_BAD, _GOOD) or owed == 0:
             return done
         future: Future[BuiltCandidate] = Future()
-        self.waiting.append(future)
+        self.waiting.append((future, done.result()))
         timer = threading.Timer(_LOST_S, self.give_up, [future, done.result()])
         timer.daemon = True
         timer.start()
@@ -48,9 +48,9 @@ class SlowBuilds(FakeHands):
         """Run it."""
         future = super().begin(candidate, folder)
         if candidate == _BAD:
-            for build in self.waiting:
+            for build, built in self.waiting:
                 if not build.done():
-                    build.set_result(BuiltCandidate(None, identity=str(len(self.log))))
+                    build.set_result(built)
         return future
 
 
