@@ -39,6 +39,7 @@ from harness.bisect.journal import (
     TreeRecord,
     load_bisection,
 )
+from harness.bisect.known import PROGRAM, Known, program
 from harness.bisect.labour import Searching
 from harness.bisect.loop import SIGNALLED, Loop
 from harness.bisect.metric import Metric, part
@@ -64,9 +65,13 @@ def folder_of() -> Path:
     return cache_dir() / "bisects"
 
 
+def _kept() -> list[Path]:
+    return sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
+
+
 def new_folder() -> Path:
     """Return the folder of a new bisection; the oldest of many are removed."""
-    old = sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
+    old = _kept()
     for folder in old[: max(0, len(old) - _KEEP + 1)]:
         shutil.rmtree(folder, ignore_errors=True)
     return folder_of() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
@@ -188,7 +193,7 @@ class Bisect:
             trees=resolved,
             judge=judge,
             options=options,
-            versions={"teecall": __version__},
+            versions={"teecall": __version__, PROGRAM: program()},
             node=platform.node(),
             cpus=len(os.sched_getaffinity(0)),
         )
@@ -351,6 +356,7 @@ class Work:
                 past=past.steps(name),
                 earlier=[step for step in past.steps() if step.leg != name],
                 samples=[sample for sample in past.samples if sample.leg == name],
+                known=Known(self.begin, _kept(), past.steps()),
             )
             try:
                 loop.run()

@@ -317,6 +317,9 @@ class Builder:
     def _versions(self, places: dict[str, Path]) -> dict[str, str]:
         names = ["opensbi", "overlay", "abi", "host", "tvm"]
         names += ["tsm", "mbedtls"] if "tsm" in places else []
+        # Headers of their own are part of what a firmware is; elsewhere `abi` says it all.
+        names += ["overlay-abi"] if self._config.opensbi.abi else []
+        names += ["tsm-abi"] if self._config.tsm.abi and "tsm" in places else []
         names += ["linux"] if "kernel" in places else []
         names += ["busybox"] if "initramfs" in places else []
         versions = {name: self.sources.identify(name).version for name in names}

@@ -97,6 +97,7 @@ def _rate(context: click.Context, option: click.Parameter, text: str | None) -> 
     metavar="[ID]",
     help="Go on with an interrupted one [default: the newest].",
 )
+@click.option("--fresh", is_flag=True, help="Take no trial of an earlier bisection for one.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be searched.")
 @json_option("Write the answer, its evidence and every trial to FILE.")
 def command(
@@ -124,6 +125,7 @@ def command(
     store: str | None,
     out: Path | None,
     resume: str | None,
+    fresh: bool,
     dry_run: bool,
 ) -> int:
     """Find the commit of a component that broke something.
@@ -161,6 +163,7 @@ def command(
         jobs=jobs or 1,
         scheduler=scheduler,
         store=store or os.environ.get(VARIABLE),
+        fresh=fresh,
     )
     trees = [_tree(component, repo, good, bad, values, stock)]
     if also is not None:
