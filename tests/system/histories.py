@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,9 +40,7 @@ REGRESSIONS = {
         ["--set", "timeouts.stall_s=2"],
     ),
     # Linux starts no other hart.
-    "value": Regression(
-        [Edit(_BASE, _PROBE, f"{_PROBE}\t\tif ({_HSM})\n\t\t\tout->value = 0;\n")]
-    ),
+    "value": Regression([Edit(_BASE, _PROBE, f"{_PROBE}\t\tif ({_HSM})\n\t\t\tout->value = 0;\n")]),
     # The domain switch asks this of the TSM's memory when it starts.
     "trap": Regression([Edit("lib/sbi/sbi_domain.c", _RANGE, f'{_RANGE}\t__asm__("unimp");\n')]),
     "flaky": Regression(
@@ -86,3 +85,13 @@ def history(
         seed=2,
     )
     return make_history(opensbi(), folder / "repo", recipe)
+
+
+def state(repo: Path) -> list[str]:
+    """Return what a user would see changed in a repository: refs, work trees, status, files."""
+    said = [
+        subprocess.run(["git", "-C", str(repo), *words], capture_output=True, text=True).stdout
+        for words in (["status", "--porcelain"], ["for-each-ref"], ["worktree", "list"])
+    ]
+    files = sorted(path for path in repo.rglob("*") if path.is_file() and path.name != "index")
+    return said + [f"{path} {path.stat().st_mtime_ns}" for path in files]
