@@ -113,7 +113,7 @@ class LegRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="leg")
     """A search begins: its name, how many candidates, and how many trials are expected.
 
     `fixed` are settings of the configuration that stay in this search: the other tree's end.
-    `history` is what `git rev-list --parents --boundary` has said, parents as in `Dag`.
+    `history` is the `Dag` as `Dag.from_rev_list` reads it; empty for a list of values.
     """
 
     dt: str

@@ -151,6 +151,7 @@ def planned(
         candidates=len(search.candidates),
         expected=search.progress.expected,
         fixed=fixed,
+        history=dag.as_rev_list() if subject.where else "",
     )
     return Planned(subject, search, leg)
 

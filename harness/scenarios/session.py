@@ -41,6 +41,7 @@ SCENARIOS: dict[str, str] = {
     "interrupt-sweep": "sweep",
     "smoke": "smoke",
     "smp": "smp",
+    "switch": "switch",
 }
 
 
