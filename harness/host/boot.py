@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from harness.build.artefacts import Artefacts
 from harness.config.schema import Config
@@ -15,6 +16,9 @@ from harness.machine.machine import Machine, start_machine
 from harness.machine.prepare import prepare_boot
 from harness.machine.rundir import RunDir
 
+if TYPE_CHECKING:
+    from harness.attest.root import RootOfTrust
+
 
 @contextlib.contextmanager
 def powered(
@@ -23,6 +27,7 @@ def powered(
     run: RunDir,
     files: Mapping[str, bytes] | None = None,
     rng_seed: bytes | None = None,
+    root: RootOfTrust | None = None,
 ) -> Iterator[Machine]:
     """Check the images and start the machine; nothing of it is left behind the `with` block.
 
@@ -33,8 +38,9 @@ def powered(
         files: content by absolute path, added to the initramfs.
         rng_seed: 32 bytes for the kernel's random numbers in a boot that repeats another, in
             which nothing is sent to the consoles; None: by chance.
+        root: what the TSM's key follows from; None: it has no key and gives no evidence.
     """
-    boot_files = prepare_boot(config, artefacts, run, files or {}, rng_seed)
+    boot_files = prepare_boot(config, artefacts, run, files or {}, rng_seed, root)
     with start_machine(config, boot_files, run, silent=rng_seed is not None) as machine:
         yield machine
 

@@ -33,6 +33,7 @@ from harness.verdict import Check, Verdict, worst
 
 # Each is the module in this package that has the scenario's STEPS.
 SCENARIOS: dict[str, str] = {
+    "attest": "attest",
     "audit": "audit",
     "beside-kvm": "beside_kvm",
     "containment": "containment",
