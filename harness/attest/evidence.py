@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pycose.algorithms import Es384
 from pycose.headers import Algorithm
-from pycose.keys import CoseKey, EC2Key
-from pycose.messages import Sign1Message
+from pycose.keys.cosekey import CoseKey
+from pycose.keys.ec2 import EC2Key
+from pycose.messages.sign1message import Sign1Message
 
 from harness import abi
 from harness.attest import keys
@@ -153,7 +154,7 @@ def _bytes(name: str, claims: Claims, label: int, size: int | None = None) -> by
 
 def _cose_key(name: str, claims: Claims, label: int) -> EC2Key:
     try:
-        key = CoseKey.decode(_bytes(name, claims, label))
+        key: object = CoseKey.decode(_bytes(name, claims, label))
     except EvidenceRejected:
         raise
     except Exception as error:
@@ -183,10 +184,11 @@ def _registers(claims: Claims, label: int) -> dict[int, bytes]:
     listed = claims.get(label)
     found: dict[int, bytes] = {}
     for entry in listed if isinstance(listed, list) else []:
-        index, value = entry.get(1), entry.get(2)
-        if entry.get(3) != "sha-384" or not isinstance(value, bytes) or index in found:
-            raise EvidenceRejected(f"tvm: claim {label} is not what it has to be")
-        found[index] = value
+        match entry:
+            case {1: int(index), 2: bytes(value), 3: "sha-384"} if index not in found:
+                found[index] = value
+            case _:
+                raise EvidenceRejected(f"tvm: claim {label} is not what it has to be")
     if not found:
         raise EvidenceRejected(f"tvm: claim {label} is missing")
     return found
@@ -194,6 +196,11 @@ def _registers(claims: Claims, label: int) -> dict[int, bytes]:
 
 def _components(claims: Claims) -> dict[str, bytes]:
     listed = claims.get(abi.CLAIM_COMPONENTS)
-    if not isinstance(listed, list) or not listed:
-        raise EvidenceRejected("the measured components are missing")
-    return {str(entry[1]): entry[2] for entry in listed}
+    found: dict[str, bytes] = {}
+    for entry in listed if isinstance(listed, list) else []:
+        match entry:
+            case {1: str(name), 2: bytes(value)}:
+                found[name] = value
+            case _:
+                raise EvidenceRejected("a measured component is not what it has to be")
+    return found

@@ -8,13 +8,18 @@ import hashlib
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pycose.keys import EC2Key
 from pycose.keys.curves import P384
+from pycose.keys.ec2 import EC2Key
 
 CDI_SIZE = 32
 _ID_SIZE = 20
 _COORDINATE = 48
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973
+# Of the group of P-384 (SP 800-186, 3.2.1.4).
+_ORDER = int(
+    "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+    "C7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973",
+    16,
+)
 
 
 def derive(secret: bytes, purpose: str, size: int) -> bytes:

@@ -15,8 +15,8 @@ import cbor2
 from cryptography.hazmat.primitives import serialization
 from pycose.algorithms import Es384
 from pycose.headers import Algorithm
-from pycose.keys import EC2Key
-from pycose.messages import Sign1Message
+from pycose.keys.ec2 import EC2Key
+from pycose.messages.sign1message import Sign1Message
 
 from harness import abi
 from harness.attest import keys

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli._json import Result, json_option
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.attest.measure import Reference
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -52,8 +56,8 @@ def verify(
 
     reference = Reference(
         challenge=_hex(challenge),
-        firmware=firmware and firmware.read_bytes(),
-        tsm=tsm and tsm.read_bytes(),
+        firmware=None if firmware is None else firmware.read_bytes(),
+        tsm=None if tsm is None else tsm.read_bytes(),
         initial=launch_registers(guest.read_bytes(), _number(arg), guest.name) if guest else None,
     )
     found = verified(file.read_bytes(), root.read_bytes(), reference)
@@ -89,7 +93,7 @@ def _number(text: str) -> int:
         raise UsageError(f"--arg: {text!r} is no number") from error
 
 
-def _compared(reference: object) -> list[str]:
+def _compared(reference: Reference) -> list[str]:
     """Name what was compared beside the signatures."""
     fields = ("challenge", "firmware", "tsm", "initial")
     given = [name for name in fields if getattr(reference, name) is not None]

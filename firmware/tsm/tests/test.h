@@ -38,7 +38,7 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	measure_tests[], call_tests[], life_tests[], run_tests[],
 	vmid_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
-	random_tests[], attest_tests[];
+	random_tests[], attest_tests[], task_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
