@@ -166,7 +166,7 @@ class Event(IntEnum):
     TSM_READY = 9  # M-mode: the TSM is ready; value = entry address
     TSM_FAULT = 10  # M-mode: the TSM trapped; value = mcause, aux = mepc, error = mtval
     TSM_PANIC = 11  # M-mode: the TSM gave up; value = message address
-    TSM_HANG = 12  # M-mode: the TSM kept the hart from the host for too long; value = mcause of the look, aux = mepc
+    TSM_HANG = 12  # M-mode: the TSM kept the hart while an interrupt that the host has enabled waited, for longer than watchdog-ms; value = mcause of the look, aux = mepc
     GUEST_ENTER = 16  # TSM: sret into the TVM; value = sepc, aux = tvm << 32 | vcpu
     GUEST_EXIT = 17  # TSM: trap from the TVM; error = scause, value = sepc, aux = tvm << 32 | vcpu, eid and fid of an ecall
     GUEST_FENCE = 18  # TSM: hfence.gvma/vvma; value = vmid, aux = reason
@@ -219,6 +219,33 @@ TVM_PAGE_512G = 3
 MEASUREMENT_TVM_PAGES = 4
 MEASUREMENT_TVM_ENTRY = 5
 MEASUREMENT_DIGEST_SIZE = 48
+MEASUREMENT_INITIAL = 6
+MEASUREMENT_RUNTIME = 4
+ATTEST_TCB_SVN = 1
+ATTEST_HASH_SHA384 = 0
+ATTEST_FORMAT_CBOR = 1
+ATTEST_FORMAT_X509 = 2
+ATTEST_CHALLENGE_SIZE = 64
+ATTEST_MAX_KEY = 1024
+ATTEST_MAX_EVIDENCE = 0x1000
+ATTEST_HANDOVER_MAGIC = 0x4543494454
+ATTEST_HANDOVER_TOKEN = 640
+CLAIM_ALG_ES384 = -35
+CLAIM_ISS = 1
+CLAIM_SUB = 2
+CLAIM_NONCE = 10
+CLAIM_PROFILE = 265
+CLAIM_SUBMODS = 266
+CLAIM_PLATFORM_KEY = -0x11170
+CLAIM_MANUFACTURER = -0x11171
+CLAIM_STATE = -0x11172
+CLAIM_COMPONENTS = -0x11173
+CLAIM_TSM_KEY = -0x11174
+CLAIM_TVM_KEY = -0x11175
+CLAIM_INITIAL = -0x11176
+CLAIM_RUNTIME = -0x11177
+CLAIM_IDENTITY = -0x11178
+CLAIM_EVIDENCE = -0x11179
 NACL_SHMEM_SIZE = 0x3000
 NACL_GPRS_OFFSET = 0
 NACL_CSRS_OFFSET = 0x1000

@@ -123,6 +123,33 @@
 #define COVE_MEASUREMENT_TVM_PAGES                   4
 #define COVE_MEASUREMENT_TVM_ENTRY                   5
 #define COVE_MEASUREMENT_DIGEST_SIZE                 48
+#define COVE_MEASUREMENT_INITIAL                     6
+#define COVE_MEASUREMENT_RUNTIME                     4
+#define COVE_ATTEST_TCB_SVN                          1
+#define COVE_ATTEST_HASH_SHA384                      0
+#define COVE_ATTEST_FORMAT_CBOR                      1
+#define COVE_ATTEST_FORMAT_X509                      2
+#define COVE_ATTEST_CHALLENGE_SIZE                   64
+#define COVE_ATTEST_MAX_KEY                          1024
+#define COVE_ATTEST_MAX_EVIDENCE                     0x1000
+#define COVE_ATTEST_HANDOVER_MAGIC                   0x4543494454UL
+#define COVE_ATTEST_HANDOVER_TOKEN                   640
+#define COVE_CLAIM_ALG_ES384                         (-35)
+#define COVE_CLAIM_ISS                               1
+#define COVE_CLAIM_SUB                               2
+#define COVE_CLAIM_NONCE                             10
+#define COVE_CLAIM_PROFILE                           265
+#define COVE_CLAIM_SUBMODS                           266
+#define COVE_CLAIM_PLATFORM_KEY                      (-0x11170)
+#define COVE_CLAIM_MANUFACTURER                      (-0x11171)
+#define COVE_CLAIM_STATE                             (-0x11172)
+#define COVE_CLAIM_COMPONENTS                        (-0x11173)
+#define COVE_CLAIM_TSM_KEY                           (-0x11174)
+#define COVE_CLAIM_TVM_KEY                           (-0x11175)
+#define COVE_CLAIM_INITIAL                           (-0x11176)
+#define COVE_CLAIM_RUNTIME                           (-0x11177)
+#define COVE_CLAIM_IDENTITY                          (-0x11178)
+#define COVE_CLAIM_EVIDENCE                          (-0x11179)
 #define COVE_NACL_SHMEM_SIZE                         0x3000
 #define COVE_NACL_GPRS_OFFSET                        0
 #define COVE_NACL_CSRS_OFFSET                        0x1000
@@ -171,7 +198,7 @@
 #define TEE_EVENT_TSM_FAULT                          10
 /* M-mode: the TSM gave up; value = message address */
 #define TEE_EVENT_TSM_PANIC                          11
-/* M-mode: the TSM kept the hart from the host for too long; value = mcause of the look, aux = mepc */
+/* M-mode: the TSM kept the hart while an interrupt that the host has enabled waited, for longer than watchdog-ms; value = mcause of the look, aux = mepc */
 #define TEE_EVENT_TSM_HANG                           12
 /* TSM: sret into the TVM; value = sepc, aux = tvm << 32 | vcpu */
 #define TEE_EVENT_GUEST_ENTER                        16

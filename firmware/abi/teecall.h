@@ -66,6 +66,27 @@ struct tee_range {
 	tee_u64 size;
 };
 
+/**
+ * Property `dice-handover` of the TSM domain's node: what the root of trust,
+ * which measured the firmware and the TSM, hands to the TSM (attestation.md).
+ * M-mode passes it on as it is; all zero when nobody has measured.
+ */
+struct tee_handover {
+	/** COVE_ATTEST_HANDOVER_MAGIC */
+	tee_u64 magic;
+	/** Bytes in platform_token and tsm_token */
+	tee_u32 platform_size;
+	tee_u32 tsm_size;
+	/** Measurement registers 0 to 3, which the root of trust keeps */
+	tee_u8 measurement[COVE_MEASUREMENT_TVM_PAGES][COVE_MEASUREMENT_DIGEST_SIZE];
+	/** CDI_ID of the TSM: the name of its key */
+	tee_u8 tsm_id[20];
+	tee_u8 reserved[4];
+	/** COSE_Sign1 */
+	tee_u8 platform_token[COVE_ATTEST_HANDOVER_TOKEN];
+	tee_u8 tsm_token[COVE_ATTEST_HANDOVER_TOKEN];
+};
+
 /** All harts have Smstateen, and M-mode lets HS-mode write hstateen0 */
 #define TEE_FEATURE_STATEEN	(1ULL << 0)
 
@@ -98,10 +119,11 @@ struct tsm_boot_info {
 	tee_u64 hart_id[COVE_MAX_HARTS];
 	/** NACL shared memory by hart index, 0 if none; M-mode keeps it current */
 	tee_u64 nacl[COVE_MAX_HARTS];
-	/** Per-boot randomness for the attestation keys, from the device tree */
+	/** Per-boot CDI of the TSM, from which its key follows; device tree */
 	tee_u8 seed[32];
 	/** TEE_FEATURE_*: what S-mode cannot find out without a trap */
 	tee_u64 features;
+	struct tee_handover handover;
 };
 
 #define TSM_LOG_SIZE 16384

@@ -15,6 +15,7 @@ from harness.machine.rundir import RunDir
 
 if TYPE_CHECKING:
     from harness.host.host import Host
+    from harness.attest.root import RootOfTrust
 
 
 @contextlib.contextmanager
@@ -24,6 +25,7 @@ def powered(
     run: RunDir,
     files: Mapping[str, bytes] | None = None,
     rng_seed: bytes | None = None,
+    root: RootOfTrust | None = None,
 ) -> Iterator[Machine]:
     """Check the images and start the machine; nothing of it is left behind the `with` block.
 
@@ -34,8 +36,9 @@ def powered(
         files: content by absolute path, added to the initramfs.
         rng_seed: 32 bytes for the kernel's random numbers in a boot that repeats another, in
             which nothing is sent to the consoles; None: by chance.
+        root: what the TSM's key follows from; None: it has no key and gives no evidence.
     """
-    boot_files = prepare_boot(config, artefacts, run, files or {}, rng_seed)
+    boot_files = prepare_boot(config, artefacts, run, files or {}, rng_seed, root)
     with start_machine(config, boot_files, run, silent=rng_seed is not None) as machine:
         yield machine
 

@@ -109,11 +109,27 @@ def with_fresh_seed(tree: bytes, seed: bytes) -> bytes:
 
     A cached tree would otherwise hand the same randomness to every boot.
     """
-    found = _find_property(tree, ("", "chosen"), "rng-seed")
+    found = with_property(tree, ("", "chosen"), "rng-seed", seed)
+    return tree if found is None else found
+
+
+def with_property(tree: bytes, node: tuple[str, ...], name: str, value: bytes) -> bytes | None:
+    """Return `tree` with a property's value replaced, cut or filled up to the size it has.
+
+    Args:
+        tree: flattened device tree.
+        node: names from the root's empty one down.
+        name: of the property.
+        value: the new one.
+
+    Returns:
+        The tree, or None when there is no such property.
+    """
+    found = _find_property(tree, node, name)
     if found is None:
-        return tree
+        return None
     offset, size = found
-    return tree[:offset] + seed[:size].ljust(size, b"\0") + tree[offset + size :]
+    return tree[:offset] + value[:size].ljust(size, b"\0") + tree[offset + size :]
 
 
 def _find_property(tree: bytes, node: tuple[str, ...], name: str) -> tuple[int, int] | None:

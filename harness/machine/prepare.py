@@ -8,13 +8,14 @@ import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from harness.build.artefacts import Artefacts
 from harness.build.cpio import Member, archive
 from harness.config.schema import Config
 from harness.errors import ConfigError
 from harness.machine.argv import BootFiles, machine_args
-from harness.machine.devicetree import merged_tree, with_fresh_seed
+from harness.machine.devicetree import merged_tree, with_fresh_seed, with_property
 from harness.machine.layout import (
     check_layout,
     device_tree_span,
@@ -27,6 +28,9 @@ from harness.machine.ram import RAM_BASE
 from harness.machine.rundir import RunDir
 from harness.resources import cache_dir
 
+if TYPE_CHECKING:
+    from harness.attest.root import RootOfTrust
+
 _MIB = 1 << 20
 IMAGES = "images.json"
 
@@ -37,6 +41,7 @@ def prepare_boot(
     run: RunDir,
     files: Mapping[str, bytes],
     rng_seed: bytes | None = None,
+    root: RootOfTrust | None = None,
 ) -> BootFiles:
     """Check what is to be booted and put what is special to this run into its folder.
 
@@ -46,6 +51,7 @@ def prepare_boot(
         run: takes the device tree and the initrd.
         files: content by absolute path, added to the initramfs.
         rng_seed: what the kernel seeds its random numbers with; None: chance.
+        root: measures firmware and TSM and gives the TSM its key; None: there is no evidence.
 
     Raises:
         ConfigError: an image is of the wrong kind, or two overlap in memory.
@@ -55,6 +61,8 @@ def prepare_boot(
     ready = plan_boot(config, artefacts, len(initrd) + len(more))
     run.write_json(IMAGES, symbol_files(config, artefacts))
     tree = with_fresh_seed(ready.device_tree.read_bytes(), rng_seed or os.urandom(32))
+    if root is not None:
+        tree = _handed_over(tree, root, ready)
     ready = replace(ready, device_tree=run.write("machine.dtb", tree))
     if not files:
         return ready
@@ -63,6 +71,20 @@ def prepare_boot(
         initrd=run.write("initrd.cpio", initrd + more),
         initrd_parts=(artefacts.initrd, run.write("initrd-added.cpio", more)),
     )
+
+
+def _handed_over(tree: bytes, root: RootOfTrust, ready: BootFiles) -> bytes:
+    """Return the device tree with what the root of trust has to say of the images."""
+    found = root.handover(ready.firmware.read_bytes(), ready.tsm.read_bytes())
+    for name, value in (("seed", found.seed), ("dice-handover", found.blob)):
+        changed = with_property(tree, ("", "chosen", "tsm-domain"), name, value)
+        if changed is None:
+            raise ConfigError(
+                f"the device tree has no room for the TSM's {name}",
+                "see the node tsm-domain in configs/dt/teecall.dtso",
+            )
+        tree = changed
+    return tree
 
 
 def plan_boot(config: Config, artefacts: Artefacts, initrd_size: int) -> BootFiles:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Each is the module in this package that has the scenario's STEPS.
 SCENARIOS: dict[str, str] = {
+    "attest": "attest",
     "audit": "audit",
     "beside-kvm": "beside_kvm",
     "containment": "containment",

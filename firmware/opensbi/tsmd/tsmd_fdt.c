@@ -10,7 +10,9 @@
  *           confidential-pool = <&pool>;       host memory it may convert
  *           entry = <hi lo>;                   boot entry, default the start
  *                                              of memory-region
- *           seed = [ ... ];                    32 bytes, optional
+ *           seed = [ ... ];                    32 bytes, optional: the
+ *                                              TSM's key follows from it
+ *           dice-handover = [ ... ];           struct tee_handover, optional
  *           watchdog-ms = <2000>;              how long the TSM may keep a hart
  *                                              while an interrupt waits there
  *                                              that the host has enabled;
@@ -83,19 +85,19 @@ static int parse_ram(const void *fdt, struct tsm_boot_info *info)
 	return info->ram_count ? 0 : SBI_EINVAL;
 }
 
-/** Move the seed out of the device tree: the host gets to read the tree. */
-static void take_seed(void *fdt, int node, struct tsm_boot_info *info)
+/** Move a secret out of the device tree: the host gets to read the tree. */
+static void take_property(void *fdt, int node, const char *name, void *to,
+			  int size)
 {
-	void *seed;
+	const void *value;
 	int len;
 
-	seed = fdt_getprop_w(fdt, node, "seed", &len);
-	if (!seed)
+	value = fdt_getprop(fdt, node, name, &len);
+	if (!value)
 		return;
-	if (len > (int)sizeof(info->seed))
-		len = sizeof(info->seed);
-	sbi_memcpy(info->seed, seed, len);
-	fdt_nop_property(fdt, node, "seed");
+	sbi_memcpy(to, value, len < size ? len : size);
+	/* The value is overwritten too. */
+	fdt_nop_property(fdt, node, name);
 }
 
 /**
@@ -168,7 +170,9 @@ static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
 	info->firmware.base = firmware.start;
 	info->firmware.size = firmware.end - firmware.start;
 	info->features = features();
-	take_seed(fdt, node, info);
+	take_property(fdt, node, "seed", info->seed, sizeof(info->seed));
+	take_property(fdt, node, "dice-handover", &info->handover,
+		      sizeof(info->handover));
 	return parse_ram(fdt, info);
 }
 

@@ -8,6 +8,7 @@
 
 #include "abi/teecall.h"
 #include "lib/lib.h"
+#include "task/io.h"
 
 #ifdef TSM_WORKSTATION
 void *phys_to_virt(u64 pa);
@@ -155,5 +156,34 @@ void arch_guest_enter(struct guest_context *guest);
 
 /** Take FP and V registers and address space off this hart */
 void arch_guest_put(struct guest_context *guest);
+
+/*
+ * The U-mode task (task/): code in which a mistake cannot touch the TSM. It
+ * sees a few pages of its own and nothing else, and the host's interrupts end
+ * its turn. There are several, each with memory of its own.
+ */
+
+#define ARCH_TASKS	8
+
+/** How a turn of a task has ended */
+enum task_end {
+	TASK_DONE,
+	/** The same again later goes on where it was, on any hart */
+	TASK_INTERRUPTED,
+	/** It did what it may not; there is nothing to go on with */
+	TASK_CRASHED,
+};
+
+/** Clear a task's memory, so that nothing of its last run is left in it */
+void arch_task_wipe(unsigned int task);
+
+/** Get a wiped task ready to run from its start; @return what it works on */
+struct task_io *arch_task_start(unsigned int task);
+
+/** What a task that was started works on */
+struct task_io *arch_task_memory(unsigned int task);
+
+/** @param cause scause of the trap that has ended the turn */
+enum task_end arch_task_run(unsigned int task, u64 *cause);
 
 #endif

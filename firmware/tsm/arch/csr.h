@@ -19,6 +19,7 @@
 #define CSR_STVAL		0x143
 #define CSR_SIP			0x144
 #define CSR_STIMECMP		0x14d
+#define CSR_SATP		0x180
 #define CSR_VSSTATUS		0x200
 #define CSR_VSIE		0x204
 #define CSR_VSTVEC		0x205
@@ -66,6 +67,7 @@
 #define HSTATEEN0_SE0		(1UL << 63)
 #define HVIP_VSSIP		(1 << 2)
 
+#define SATP_MODE_SV39		(8UL << 60)
 #define HGATP_MODE_SV48X4	(9UL << 60)
 #define HGATP_VMID_SHIFT	44
 

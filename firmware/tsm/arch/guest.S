@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last instructions before a guest runs and the first after its trap. */
 #include "csr.h"
-
-	/* Do op for all registers of the guest but sp, tp and a0 on base. */
-	.macro	guest_gprs op, base
-	.irp	n, 1, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, \
-		21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-	\op	x\n, GUEST_GPR(\n)(\base)
-	.endr
-	.endm
-
-	/* The registers that a C caller expects back, in a frame on the stack. */
-	.macro	callee_saved op
-	\op	ra, 0(sp)
-	\op	gp, 8(sp)
-	\op	s0, 16(sp)
-	\op	s1, 24(sp)
-	\op	s2, 32(sp)
-	\op	s3, 40(sp)
-	\op	s4, 48(sp)
-	\op	s5, 56(sp)
-	\op	s6, 64(sp)
-	\op	s7, 72(sp)
-	\op	s8, 80(sp)
-	\op	s9, 88(sp)
-	\op	s10, 96(sp)
-	\op	s11, 104(sp)
-	.endm
+#include "registers.inc"
 
 	.text
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Where entry.S goes on in C once, at boot. */
 #include "call/call.h"
+#include "attest/attest.h"
 #include "trace/trace.h"
 
 void tsm_boot(const struct tsm_boot_info *info) __attribute__((noreturn));
@@ -35,6 +36,7 @@ void tsm_boot(const struct tsm_boot_info *info)
 	pages_init(info, arch_image_end());
 	tvm_init();
 	long_init();
+	attest_init(info);
 	tsm_print("tsm: ABI %u, SDID %u, %u harts, pool 0x%lx+0x%lx",
 		  info->version, info->sdid, info->hart_count,
 		  (u64)info->pool.base, (u64)info->pool.size);

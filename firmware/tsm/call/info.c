@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the TSM says of itself, and the fences. */
+#include "attest/attest.h"
 #include "call/call.h"
 
 #define TSM_VERSION	1
@@ -26,7 +27,9 @@ struct answer covh_get_tsm_info(const u64 *args)
 		.state = COVE_TSM_STATE_READY,
 		.impl_id = COVE_TSM_IMPL_ID,
 		.version = TSM_VERSION,
-		.capabilities = COVE_TSM_CAP_MEMORY_ALLOCATION,
+		.capabilities = COVE_TSM_CAP_MEMORY_ALLOCATION |
+				(attest_possible() ?
+				 COVE_TSM_CAP_ATTESTATION_REMOTE : 0),
 		.tvm_state_pages = TVM_STATE_PAGES,
 		.tvm_max_vcpus = TVM_MAX_VCPUS,
 		.tvm_vcpu_state_pages = vcpu_state_pages(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The SBI that a TVM sees (cove.md 4.3). */
 #include "arch/csr.h"
+#include "attest/attest.h"
 #include "run/run.h"
 
 #define SBI_VERSION		0x02000000
@@ -107,46 +108,6 @@ static enum after_trap system_reset(struct run *run, u64 function)
 	return run_leave_dead(run, CAUSE_ECALL_VS, 0);
 }
 
-static const u8 *measurement(const struct tvm *tvm, u64 index)
-{
-	switch (index) {
-	case COVE_MEASUREMENT_TVM_PAGES:
-		return tvm->pages_digest;
-	case COVE_MEASUREMENT_TVM_ENTRY:
-		return tvm->entry_digest;
-	default:
-		return NULL;
-	}
-}
-
-/* a0 = page-aligned GPA for the digest, a1 = room there, a2 = register */
-static s64 read_measurement(const struct tvm *tvm, const u64 *args)
-{
-	const u8 *digest = measurement(tvm, args[2]);
-	u64 page;
-
-	if (!digest || args[1] < DIGEST_SIZE)
-		return COVE_ERR_INVALID_PARAM;
-	if (!page_aligned(args[0]))
-		return COVE_ERR_INVALID_ADDRESS;
-	/* Only the TVM's own pages are ever mapped, so a page found is its. */
-	page = gstage_lookup(tvm->root, args[0]);
-	if (!page)
-		return COVE_ERR_INVALID_ADDRESS;
-	memcpy(phys_to_virt(page), digest, DIGEST_SIZE);
-	return COVE_SUCCESS;
-}
-
-static enum after_trap covg_call(struct run *run, u64 function)
-{
-	struct guest_context *guest = &run->vcpu->context;
-	s64 error = COVE_ERR_NOT_SUPPORTED;
-
-	if (function == COVE_COVG_READ_MEASUREMENT)
-		error = read_measurement(run->tvm, &guest->gpr[10]);
-	return status(guest, error);
-}
-
 enum after_trap run_guest_ecall(struct run *run)
 {
 	struct guest_context *guest = &run->vcpu->context;
@@ -165,7 +126,7 @@ enum after_trap run_guest_ecall(struct run *run)
 	case COVE_EID_SRST:
 		return system_reset(run, function);
 	case COVE_EID_COVG:
-		return covg_call(run, function);
+		return attest_covg(run, function);
 	default:
 		return status(guest, COVE_ERR_NOT_SUPPORTED);
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "attest/attest.h"
 #include "tests/test.h"
 
 struct fake fake;
@@ -214,6 +215,7 @@ void fake_boot(void)
 	pages_init(&fake_info, arch_image_end());
 	tvm_init();
 	long_init();
+	attest_init(&fake_info);
 }
 
 static struct answer dispatch(void)

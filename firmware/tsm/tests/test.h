@@ -38,7 +38,7 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	measure_tests[], call_tests[], life_tests[], run_tests[],
 	vmid_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
-	random_tests[];
+	random_tests[], attest_tests[], task_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
@@ -84,6 +84,13 @@ struct fake {
 	s64 release_error;
 	unsigned int assigns;
 	unsigned int releases;
+	/** The U-mode task: turns that are interrupted, and what it does then */
+	unsigned int task_interrupts;
+	bool task_crashes;
+	/** It says that its result has this size, and does nothing else */
+	u64 task_size;
+	unsigned int task_starts;
+	unsigned int task_wipes;
 	/** Harts that do not run, by bit, and how often the TSM has asked */
 	u64 stopped;
 	unsigned int asked;

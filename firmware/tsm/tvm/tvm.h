@@ -48,6 +48,8 @@ struct tvm {
 	/** Measurement registers COVE_MEASUREMENT_TVM_PAGES and _ENTRY */
 	u8 pages_digest[DIGEST_SIZE];
 	u8 entry_digest[DIGEST_SIZE];
+	/** Measurement registers that the guest extends */
+	u8 runtime_digest[COVE_MEASUREMENT_RUNTIME][DIGEST_SIZE];
 	u8 identity[TVM_IDENTITY_SIZE];
 	/** vCPUs that are on a hart now */
 	u32 running;

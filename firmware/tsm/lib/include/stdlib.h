@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mbedTLS includes this header but uses nothing of it in our configuration. */
+/* mbedTLS uses nothing of this header but in the U-mode task. */
 #ifndef TSM_STDLIB_H
 #define TSM_STDLIB_H
 
 #include <stddef.h>
+
+void exit(int status) __attribute__((noreturn));
 
 #endif

@@ -11,4 +11,7 @@ void *memset(void *to, int value, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 size_t strlen(const char *text);
 
+/* In the U-mode task only */
+int strcmp(const char *a, const char *b);
+
 #endif
