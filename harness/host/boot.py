@@ -14,8 +14,8 @@ from harness.machine.prepare import prepare_boot
 from harness.machine.rundir import RunDir
 
 if TYPE_CHECKING:
-    from harness.host.host import Host
     from harness.attest.root import RootOfTrust
+    from harness.host.host import Host
 
 
 @contextlib.contextmanager
