@@ -251,11 +251,21 @@ def check_other_image(expected: Attestation, other: GuestRun, other_key: bytes) 
     return "rejected: register 4 is not that of the image"
 
 
-def check_harm(expected: Attestation, guest: GuestRun, harm: str) -> None:
-    """Check that the guest got an error for the crash, and right evidence after it."""
+def check_harm(expected: Attestation, guest: GuestRun, harm: str, *, printed: bool) -> None:
+    """Check that the guest got an error for the crash, and evidence after it.
+
+    Args:
+        expected: of this launch.
+        guest: its run.
+        harm: what the task has done.
+        printed: the evidence is on the guest's console, and is verified.
+    """
     found = _ended(guest)
     if found.get("harm") != "-1":
         raise CheckFailed(
             f"a task that {harm}: get_evidence answers {found.get('harm')}, not -1 (FAILED)"
         )
-    verify(_evidence(found, "evidence"), expected.root_pem, expected.reference())
+    if found.get("after") != "0":
+        raise CheckFailed(f"after a task that {harm} get_evidence answers {found.get('after')}")
+    if printed:
+        verify(_evidence(found, "evidence"), expected.root_pem, expected.reference())
