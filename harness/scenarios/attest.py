@@ -94,6 +94,16 @@ def tsm(smoke: Smoke) -> str:
     return detail
 
 
+def secret(smoke: Smoke) -> str:
+    """Look for the TSM's secret in all of memory: it is in the TSM's only."""
+    host, expected = smoke.need_host(), _attestation(smoke)
+    seed = _root(smoke).handover(expected.firmware, expected.tsm).seed
+    memory = smoke.config.memory
+    return checks.check_secret(
+        host, seed, range(memory.tsm_base, memory.tsm_base + memory.tsm_size)
+    )
+
+
 def _attestation(smoke: Smoke) -> Attestation:
     if smoke.artefacts is None or smoke.payload is None or smoke.host is None:
         raise Skipped("the host did not boot")
@@ -202,6 +212,7 @@ _CHECKS: tuple[Callable[[Smoke], str], ...] = (
     registers,
     extended,
     interrupted,
+    secret,
     tampered,
     image,
     plain.poweroff,

@@ -14,6 +14,7 @@ from harness import abi
 from harness.attest.evidence import EvidenceRejected
 from harness.attest.measure import Reference, extended, image_register, launch_registers
 from harness.attest.verify import verify
+from harness.host.host import Host
 from harness.host.results import GuestRun
 from harness.scenarios.runner import CheckFailed
 from harness.trace.ring import TIMEBASE_HZ, Event
@@ -196,6 +197,24 @@ def check_interrupted(events: Sequence[Event], lost: Sequence[str]) -> str:
             details=lost,
         )
     return f"the host had its hart {again} times while evidence was built"
+
+
+def check_secret(host: Host, seed: bytes, tsm: range) -> str:
+    """Check that neither the host's device tree nor memory outside of the TSM has the seed."""
+    places = host.machine.ram.find(seed)
+    outside = [address for address in places if address not in tsm]
+    if outside:
+        raise CheckFailed(
+            "the TSM's secret is in memory that is not the TSM's: "
+            + ", ".join(f"{address:#x}" for address in outside),
+            "M-mode has to overwrite the properties of tsm-domain in the device tree",
+        )
+    if not places:
+        raise CheckFailed("the TSM's secret is nowhere: this check would prove nothing")
+    named = host.shell.run("ls /proc/device-tree/chosen/tsm-domain").output.split()
+    if {"seed", "dice-handover"} & set(named):
+        raise CheckFailed("the host's device tree has what is handed to the TSM")
+    return f"in memory of the TSM alone ({len(places)}); not in the host's device tree"
 
 
 def _rejected(what: str, blob: bytes, root_pem: bytes, reference: Reference, reason: str) -> None:
