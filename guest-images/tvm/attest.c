@@ -19,6 +19,8 @@
 #define ROW		256
 #define FAULT		0x3a746c756166ULL	/* "fault:" */
 #define FAULT_MASK	0xffffffffffffULL
+/* Behind this one the evidence is printed too. */
+#define LAST_FAULT	'c'
 #define RUNTIME		COVE_MEASUREMENT_INITIAL
 
 __attribute__((section(".secret"), aligned(8)))
@@ -150,7 +152,9 @@ static void ask_for_harm(uint64_t arg)
 	challenge[0] = arg;
 	print_error("attest: harm=", get_evidence(sizeof(evidence)).error);
 	choose(arg);
-	print_evidence("attest: evidence=");
+	print_error("attest: after=", get_evidence(sizeof(evidence)).error);
+	if (arg >> 48 == LAST_FAULT)
+		print_evidence("attest: evidence=");
 }
 
 void guest_main(unsigned long vcpu_id, unsigned long arg)

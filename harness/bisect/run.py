@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from harness import __version__
 from harness.bisect.also import CornerSearch, Pair, name_of
@@ -49,7 +49,7 @@ from harness.bisect.subject import Subject, SubjectOptions, subject_for
 from harness.cells.backend import Backend
 from harness.cells.pool import CellPool
 from harness.cells.room import cores
-from harness.errors import CallerError, TeecallError, UsageError
+from harness.errors import CallerError, StoreError, TeecallError, UsageError
 from harness.files import write_atomic
 from harness.night.journal import now
 from harness.night.stops import listening
@@ -226,7 +226,7 @@ class Bisect:
         except TeecallError as error:
             why, remedy, code = error.message, error.remedy, error.exit_code
             if not isinstance(error, CallerError):
-                remedy = remedy or again
+                remedy = f"{remedy}; then {again}" if remedy else again
         end = EndRecord(
             dt=now(),
             exit_code=code,
@@ -235,7 +235,12 @@ class Bisect:
             remedy=remedy,
             interrupted=code >= SIGNALLED,
         )
-        journal.write(end)
+        try:
+            journal.write(end)
+        except StoreError as error:
+            # What was found is told all the same; the journal is one that can be gone on with.
+            told = why or error.message, remedy or f"{error.remedy}; then {again}"
+            end = replace(end, exit_code=code or error.exit_code, why=told[0], remedy=told[1])
         return end
 
     def _all(self, journal: Journal, begin: BeginRecord) -> int:
@@ -308,7 +313,7 @@ class Bisect:
 
 def _resolved(tree: TreeRecord, options: OptionsRecord, judge: JudgeRecord) -> TreeRecord:
     leg = planned(FIRST, tree, options, judge).leg
-    return msgspec.structs.replace(tree, good_commits=leg.good, bad_commit=leg.bad)
+    return replace(tree, good_commits=leg.good, bad_commit=leg.bad)
 
 
 def _side(tree: TreeRecord, options: OptionsRecord, judge: JudgeRecord) -> tuple[Subject, str, str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,9 @@ def command(options: Options, run_dir: Path | None, result: Result, dry_run: boo
     `poweroff -f` on the host. Lines from a pipe or a file are typed one by one, once there is a
     prompt; after the last one the machine is switched off.
 
+    The TSM has a key of this boot; root.pem in the folder of the logs is what its evidence is
+    verified with.
+
     \b
     teecall boot
     ~ # tvm run /payload/hello.elf --arg 42
@@ -41,6 +45,7 @@ def command(options: Options, run_dir: Path | None, result: Result, dry_run: boo
     """
     if dry_run:
         return show_command(options, result)
+    from harness.attest.root import RootOfTrust
     from harness.host.boot import powered
     from harness.machine.rundir import new_run
     from harness.machine.terminal import interact, require_input
@@ -52,7 +57,9 @@ def command(options: Options, run_dir: Path | None, result: Result, dry_run: boo
     run = new_run(run_dir)
     begun = time.monotonic()
     hello = {"/payload/hello.elf": artefacts.hello_elf.read_bytes()}
-    with powered(config, artefacts, run, hello) as machine:
+    root = RootOfTrust(os.urandom(48))
+    run.write("root.pem", root.public_pem())
+    with powered(config, artefacts, run, hello, root=root) as machine:
         leave = "Ctrl-] leaves; " if sys.stdin.isatty() else ""
         click.echo(f"{leave}logs in {run.path}", err=True)
         interact(machine)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterator
 from types import TracebackType
 
 from harness.errors import InfraError
@@ -61,6 +62,30 @@ class GuestRam:
             raise ValueError(f"{address:#x}+{len(data):#x} is not in memory")
         offset = address - RAM_BASE
         self._map[offset : offset + len(data)] = data
+
+    def find(self, pattern: bytes) -> list[int]:
+        """Return the physical addresses at which `pattern` (not all zeros) is in memory.
+
+        Only memory that was ever written is looked at, so that none is taken for it.
+        """
+        found: list[int] = []
+        for start, end in self._written():
+            at = self._map.find(pattern, start, end)
+            while at >= 0:
+                found.append(RAM_BASE + at)
+                at = self._map.find(pattern, at + 1, end)
+        return found
+
+    def _written(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of offsets that have memory behind them (lseek(2), SEEK_DATA)."""
+        at = 0
+        while at < self.size:
+            try:
+                start = os.lseek(self.fd, at, os.SEEK_DATA)
+            except OSError:
+                return
+            at = os.lseek(self.fd, start, os.SEEK_HOLE)
+            yield start, at
 
     def close(self) -> None:
         """Give the memory back."""

@@ -37,6 +37,7 @@ _HARM = {
     "x": "executes its data",
     "c": "stores to its code",
 }
+_PRINTED = "c"
 
 
 def build(smoke: Smoke) -> str:
@@ -91,6 +92,16 @@ def tsm(smoke: Smoke) -> str:
             "get_tsm_info has to say ATTESTATION_REMOTE when the firmware hands over a key",
         )
     return detail
+
+
+def secret(smoke: Smoke) -> str:
+    """Look for the TSM's secret in all of memory: it is in the TSM's only."""
+    host, expected = smoke.need_host(), _attestation(smoke)
+    seed = _root(smoke).handover(expected.firmware, expected.tsm).seed
+    memory = smoke.config.memory
+    return checks.check_secret(
+        host, seed, range(memory.tsm_base, memory.tsm_base + memory.tsm_size)
+    )
 
 
 def _attestation(smoke: Smoke) -> Attestation:
@@ -168,6 +179,8 @@ def task(smoke: Smoke) -> str:
                 replace_argument(_attestation(smoke), argument, artefacts.tsm_elf.read_bytes()),
                 host.run_guest(GUEST, nonce=argument),
                 harm,
+                # The console is slow: the guest prints one of them.
+                printed=letter == _PRINTED,
             )
         answer = host.call("covh", "get_tsm_info", config.memory.pool_base, 48)
         if not answer.ok:
@@ -199,6 +212,7 @@ _CHECKS: tuple[Callable[[Smoke], str], ...] = (
     registers,
     extended,
     interrupted,
+    secret,
     tampered,
     image,
     plain.poweroff,

@@ -14,6 +14,7 @@ from harness import abi
 from harness.attest.evidence import EvidenceRejected
 from harness.attest.measure import Reference, extended, image_register, launch_registers
 from harness.attest.verify import verify
+from harness.host.host import Host
 from harness.host.results import GuestRun
 from harness.scenarios.runner import CheckFailed
 from harness.trace.ring import TIMEBASE_HZ, Event
@@ -198,6 +199,24 @@ def check_interrupted(events: Sequence[Event], lost: Sequence[str]) -> str:
     return f"the host had its hart {again} times while evidence was built"
 
 
+def check_secret(host: Host, seed: bytes, tsm: range) -> str:
+    """Check that neither the host's device tree nor memory outside of the TSM has the seed."""
+    places = host.machine.ram.find(seed)
+    outside = [address for address in places if address not in tsm]
+    if outside:
+        raise CheckFailed(
+            "the TSM's secret is in memory that is not the TSM's: "
+            + ", ".join(f"{address:#x}" for address in outside),
+            "M-mode has to overwrite the properties of tsm-domain in the device tree",
+        )
+    if not places:
+        raise CheckFailed("the TSM's secret is nowhere: this check would prove nothing")
+    named = host.shell.run("ls /proc/device-tree/chosen/tsm-domain").output.split()
+    if {"seed", "dice-handover"} & set(named):
+        raise CheckFailed("the host's device tree has what is handed to the TSM")
+    return f"in memory of the TSM alone ({len(places)}); not in the host's device tree"
+
+
 def _rejected(what: str, blob: bytes, root_pem: bytes, reference: Reference, reason: str) -> None:
     try:
         verify(blob, root_pem, reference)
@@ -251,11 +270,21 @@ def check_other_image(expected: Attestation, other: GuestRun, other_key: bytes) 
     return "rejected: register 4 is not that of the image"
 
 
-def check_harm(expected: Attestation, guest: GuestRun, harm: str) -> None:
-    """Check that the guest got an error for the crash, and right evidence after it."""
+def check_harm(expected: Attestation, guest: GuestRun, harm: str, *, printed: bool) -> None:
+    """Check that the guest got an error for the crash, and evidence after it.
+
+    Args:
+        expected: of this launch.
+        guest: its run.
+        harm: what the task has done.
+        printed: the evidence is on the guest's console, and is verified.
+    """
     found = _ended(guest)
     if found.get("harm") != "-1":
         raise CheckFailed(
             f"a task that {harm}: get_evidence answers {found.get('harm')}, not -1 (FAILED)"
         )
-    verify(_evidence(found, "evidence"), expected.root_pem, expected.reference())
+    if found.get("after") != "0":
+        raise CheckFailed(f"after a task that {harm} get_evidence answers {found.get('after')}")
+    if printed:
+        verify(_evidence(found, "evidence"), expected.root_pem, expected.reference())

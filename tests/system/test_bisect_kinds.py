@@ -29,10 +29,13 @@ def bisect(made: History, out: Path, *options: str) -> Bisection:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["hang", "value", "trap", "cost"])
+@pytest.mark.parametrize("kind", ["hang", "value", "trap", "call", "cost"])
 def test_each_kind_of_regression_is_named(kind: str, tmp_path: Path) -> None:
     made = history(tmp_path, kind, COMMITS, COMMITS * 5 // 8)
-    options = [*REGRESSIONS[kind].options, *(SURE if kind != "cost" else ())]
+    options = [
+        *REGRESSIONS[kind].options,
+        *(() if "--metric" in REGRESSIONS[kind].options else SURE),
+    ]
     (answer,) = bisect(made, tmp_path / "out", *options).answers
     assert answer.culprits == (made.culprit,)
     assert answer.conclusive and answer.confidence > 0.98
