@@ -89,7 +89,7 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     from harness.scenarios.session import Session, run_scenario
 
     config = options.load().value
-    run = new_run(running.run_dir)
+    run = new_run(running.run_dir, tidy=False)
     with options.ui() as ui:
 
         def show(check: Check) -> None:

@@ -89,9 +89,13 @@ def interact(machine: Machine) -> None:
 
 def _enter(uart: Stream) -> None:
     """Press Enter once the host offers a shell; one that starts by itself offers none."""
+    position, offered = 0, False
     with uart.news:
-        uart.news.wait_for(lambda: uart.closed or _OFFER in uart.read(0))
-        offered = not uart.closed
+        while not uart.closed and not offered:
+            offered = _OFFER in uart.read(position)
+            position = max(0, uart.end - len(_OFFER))
+            if not offered:
+                uart.news.wait()
     if offered:
         uart.send(b"\n")
 

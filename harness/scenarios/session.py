@@ -22,7 +22,7 @@ from harness.errors import (
     interrupted_code,
     own_error,
 )
-from harness.machine.rundir import RunDir
+from harness.machine.rundir import RunDir, tidy_beside
 from harness.scenarios.runner import Step, run_steps
 from harness.scenarios.smoke import Smoke
 from harness.ui import Ui
@@ -201,6 +201,7 @@ def run_scenario(name: str, session: Session) -> Report:
             from harness.scenarios.report import OwnCommit
 
             commits.append(OwnCommit())
+            tidy_beside(session.run)
             if session.line is not None:
                 from harness.machine.follow import following
 
