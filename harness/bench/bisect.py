@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -50,6 +51,7 @@ _PATIENCE = 5
 _LEAST_S = 10
 _LIMIT_S = 7200.0
 UNTESTABLE = 125
+_JOURNAL = re.compile(r"^(?:journal: |.*, journal in )(.+?)(?:/journal\.jsonl)?$")
 _FIRST_BAD = " is the first bad commit"
 
 
@@ -315,12 +317,20 @@ def _teecall(name: str, history: History, options: Sequence[str], *, fresh: bool
     began = time.monotonic()
     said = _run(bisect_command(history, [*options, *(["--fresh"] if fresh else [])]))
     took = time.monotonic() - began
-    folder = Path(said.splitlines()[-1].partition("journal in ")[2])
+    folder = _folder_of(said)
     # What is taken from an equal build, or from an earlier search, costs nothing.
     own = [s for s in load_bisection(folder).steps() if not (s.same_as or s.known)]
     ends = (Purpose.BAD_END, Purpose.GOOD_END)
     steps = {step.candidate for step in own if step.purpose not in ends}
     return Searched(name, took, len(steps), len(own), _found(folder))
+
+
+def _folder_of(said: str) -> Path:
+    """Return the folder of a bisection, which its last lines name with the journal."""
+    named = [found[1] for line in said.splitlines() if (found := _JOURNAL.search(line))]
+    if not named:
+        raise InfraError("the bisection names no journal", details=said.splitlines()[-5:])
+    return Path(named[-1])
 
 
 def _found(folder: Path) -> str:
