@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.bench.history import Edit, History, Recipe, make_history
 from harness.bench.smoke import BARE_WIRING, bare_config, seconds_of
@@ -47,20 +50,23 @@ BROKEN = "sbi_trap_error"
 _PATIENCE = 5
 _LEAST_S = 10
 _LIMIT_S = 7200.0
-_UNTESTABLE = 125
+UNTESTABLE = 125
+_JOURNAL = re.compile(r"^(?:journal: |.*, journal in )(.+?)(?:/journal\.jsonl)?$")
 _FIRST_BAD = " is the first bad commit"
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """One way to search: wall time in seconds, steps between the ends, and the commit named.
+    """One way to search: wall time in seconds, what was tested, and the commit that was named.
 
-    `steps` is None where nothing is tested.
+    `steps` are the commits that were tested between the ends, culprit and parent again included;
+    `boots` are all machines that were started.
     """
 
     name: str
     seconds: float
-    steps: int | None
+    steps: int
+    boots: int
     found: str
 
 
@@ -111,9 +117,11 @@ class BisectBench:
 
     def _line(self, way: Searched) -> str:
         right = "right" if way.found == self.culprit else f"WRONG: {way.found[:12] or None}"
-        steps = f"{way.steps:3} steps" if way.steps is not None else " " * 9
         ratio = self.plain.seconds / way.seconds
-        return f"{way.name:<26} {way.seconds:8.1f} s  {ratio:6.2f} x  {steps}  {right}"
+        return (
+            f"{way.name:<26} {way.seconds:8.1f} s  {ratio:6.2f} x  "
+            f"{way.steps:3} steps {way.boots:3} boots  {right}"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return it as values of JSON."""
@@ -146,8 +154,8 @@ class Ground:
 def measure(ground: Ground, recipe: Recipe) -> BisectBench:
     """Search the same history in each way, one after the other.
 
-    Both sides have built once before the clock starts: git's work tree the bad end, where the
-    failure was seen, and teecall's kept tree the good end.
+    Both sides have built the good end before the clock starts, git's work tree and teecall's kept
+    one, and nothing of what comes after it.
 
     Args:
         ground: what to search with.
@@ -158,25 +166,41 @@ def measure(ground: Ground, recipe: Recipe) -> BisectBench:
         InfraError: a search did not end, or the ends do not say what they should.
     """
     history = make_history(ground.opensbi, ground.folder / "history", recipe)
-    build_candidate(ground.config, offline=False, store=None)
+    _build_release(ground)
     plain = _Plain(ground, history)
     timeout_s = plain.prepare()
     return BisectBench(
         recipe.commits,
         history.culprit,
         timeout_s,
-        plain.search("git bisect run", _boot_to_timeout(timeout_s)),
-        plain.search("  ending QEMU by itself", _boot_to_verdict(timeout_s)),
+        plain.search("git bisect run", boot_to_timeout(timeout_s)),
+        plain.search("  ending QEMU by itself", boot_to_verdict(timeout_s)),
         _teecall("teecall bisect", history, ground.options, fresh=True),
         _teecall("  repeated", history, ground.options, fresh=False),
     )
 
 
-def _boot_to_timeout(timeout_s: int) -> str:
+def _build_release(ground: Ground) -> None:
+    """Build the good end in teecall's kept tree, though the store may have it."""
+    tree = ground.folder / "release"
+    shutil.copytree(ground.opensbi, tree, symlinks=True)
+    note = tree / "docs" / f"{ground.folder.name}.md"
+    note.parent.chmod(0o755)
+    note.write_text("Another tree by its name, and the same code.\n", encoding="utf-8")
+    source = msgspec.structs.replace(ground.config.opensbi, source=f"path:{tree}")
+    config = msgspec.structs.replace(ground.config, opensbi=source)
+    built = build_candidate(config, offline=False, store=None)
+    if built.error is not None:
+        raise InfraError(f"the good end does not build: {built.error.message}")
+
+
+def boot_to_timeout(timeout_s: int) -> str:
+    """Return the line that boots until the machine is off, or the time over."""
     return f'timeout {timeout_s} "$@" >/dev/null 2>&1 </dev/null'
 
 
-def _boot_to_verdict(timeout_s: int) -> str:
+def boot_to_verdict(timeout_s: int) -> str:
+    """Return the lines that boot until the console has said enough, or the time is over."""
     # tail ends with QEMU, and grep with the first line that says enough; then QEMU is ended.
     return "\n".join(
         [
@@ -208,7 +232,7 @@ class _Plain:
         self._boot = [str(firmware) if w.endswith("fw_dynamic.bin") else w for w in boot]
 
     def prepare(self) -> int:
-        """Build both ends, and return the timeout that fits a boot here, in seconds."""
+        """Make the clone, and return the timeout that fits a boot here, in seconds."""
         history = self._history
         _run([*self._clone_command()])
         # As an engineer has them there: files of the domain switch that git does not know.
@@ -219,8 +243,6 @@ class _Plain:
         took = max(seconds_of(self._boot) for _ in range(2))
         if WELL not in self._log.read_text(encoding="utf-8", errors="replace"):
             raise InfraError("the good end does not boot", f"see {self._log}")
-        _run([*self._git, "checkout", "--quiet", history.bad])
-        _run(self._make())
         return max(_LEAST_S, math.ceil(_PATIENCE * took))
 
     def _clone_command(self) -> list[str]:
@@ -240,7 +262,7 @@ class _Plain:
         """
         history = self._history
         script = self._script(boot)
-        _run([*self._git, "checkout", "--quiet", history.bad])
+        _run([*self._git, "checkout", "--quiet", history.good])
         _run(self._make())
         began = time.monotonic()
         _run([*self._git, "bisect", "start", history.bad, history.good])
@@ -251,27 +273,38 @@ class _Plain:
         judged = sum(
             line.startswith("git bisect ") and " start" not in line for line in log.split("\n")
         )
-        _run([*self._git, "bisect", "reset", history.bad])
+        _run([*self._git, "bisect", "reset", history.good])
         found = named[-1].removesuffix(_FIRST_BAD) if named else ""
-        return Searched(name, took, judged, found)
+        return Searched(name, took, judged, judged, found)
 
     def _script(self, boot: str) -> Path:
-        """Write the script: build, boot, look at the console."""
-        log = shlex.quote(str(self._log))
-        lines = [
-            "#!/bin/sh",
-            f"{shlex.join(self._make())} >/dev/null 2>&1 || exit {_UNTESTABLE}",
-            f"log={log}",
-            'rm -f "$log"',
-            f"set -- {shlex.join(self._boot)}",
-            boot,
-            f"grep -q '{BROKEN}' \"$log\" && exit 1",
-            f"grep -q '{WELL}' \"$log\" || exit {_UNTESTABLE}",
-        ]
         script = self._ground.folder / "plain.sh"
-        script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        text = script_text(self._make(), self._boot, self._log, boot)
+        script.write_text(text, encoding="utf-8")
         script.chmod(0o755)
         return script
+
+
+def script_text(make: Sequence[str], machine: Sequence[str], log: Path, boot: str) -> str:
+    """Return the script: build, boot, look at the console.
+
+    Args:
+        make: command that builds; what it cannot build is skipped.
+        machine: command that boots.
+        log: where the console is written.
+        boot: lines that run the machine: `boot_to_timeout` or `boot_to_verdict`.
+    """
+    lines = [
+        "#!/bin/sh",
+        f"{shlex.join(make)} >/dev/null 2>&1 || exit {UNTESTABLE}",
+        f"log={shlex.quote(str(log))}",
+        'rm -f "$log"',
+        f"set -- {shlex.join(machine)}",
+        boot,
+        f"grep -q '{BROKEN}' \"$log\" && exit 1",
+        f"grep -q '{WELL}' \"$log\" || exit {UNTESTABLE}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def bisect_command(history: History, options: Sequence[str]) -> list[str]:
@@ -284,21 +317,26 @@ def _teecall(name: str, history: History, options: Sequence[str], *, fresh: bool
     began = time.monotonic()
     said = _run(bisect_command(history, [*options, *(["--fresh"] if fresh else [])]))
     took = time.monotonic() - began
-    folder = Path(said.splitlines()[-1].partition("journal in ")[2])
-    return Searched(name, took, _steps(folder), _found(folder))
+    folder = _folder_of(said)
+    # What is taken from an equal build, or from an earlier search, costs nothing.
+    own = [s for s in load_bisection(folder).steps() if not (s.same_as or s.known)]
+    ends = (Purpose.BAD_END, Purpose.GOOD_END)
+    steps = {step.candidate for step in own if step.purpose not in ends}
+    return Searched(name, took, len(steps), len(own), _found(folder))
+
+
+def _folder_of(said: str) -> Path:
+    """Return the folder of a bisection, which its last lines name with the journal."""
+    named = [found[1] for line in said.splitlines() if (found := _JOURNAL.search(line))]
+    if not named:
+        raise InfraError("the bisection names no journal", details=said.splitlines()[-5:])
+    return Path(named[-1])
 
 
 def _found(folder: Path) -> str:
     answers = load_bisection(folder).answers
     culprits = answers[-1].culprits if answers else ()
     return culprits[0] if len(culprits) == 1 else ""
-
-
-def _steps(folder: Path) -> int:
-    ends = (Purpose.BAD_END, Purpose.GOOD_END)
-    steps = load_bisection(folder).steps()
-    # What is taken from an equal build costs nothing.
-    return sum(step.purpose not in ends and not step.same_as for step in steps)
 
 
 def _run(command: list[str]) -> str:

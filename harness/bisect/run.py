@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +16,7 @@ from msgspec.structs import replace
 from harness import __version__
 from harness.bisect.also import CornerSearch, Pair, name_of
 from harness.bisect.axes import GOOD, legs
+from harness.bisect.folders import folder_of, kept
 from harness.bisect.gitlog import git_log
 from harness.bisect.hands import SCRIPT_S, RealHands
 from harness.bisect.journal import (
@@ -53,47 +51,8 @@ from harness.errors import CallerError, StoreError, TeecallError, UsageError
 from harness.files import write_atomic
 from harness.night.journal import now
 from harness.night.stops import listening
-from harness.resources import cache_dir
 
-_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
-_KEEP = 20
 GIT_LOG = "git-bisect.log"
-
-
-def folder_of() -> Path:
-    """Return the folder of all bisections."""
-    return cache_dir() / "bisects"
-
-
-def _kept() -> list[Path]:
-    return sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
-
-
-def new_folder() -> Path:
-    """Return the folder of a new bisection; the oldest of many are removed."""
-    old = _kept()
-    for folder in old[: max(0, len(old) - _KEEP + 1)]:
-        shutil.rmtree(folder, ignore_errors=True)
-    return folder_of() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-
-
-def find(name: str | None) -> Path:
-    """Return the folder of a bisection: by its folder or (the end of) its id; None: the newest.
-
-    Raises:
-        UsageError: there is none, or several have this name.
-    """
-    if name and (Path(name) / "journal.jsonl").is_file():
-        return Path(name).absolute()
-    found = sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
-    if name:
-        found = [path for path in found if path.name.startswith(name) or path.name.endswith(name)]
-    if not found or (name and len(found) > 1):
-        known = ", ".join(path.name for path in found) or "none"
-        raise UsageError(
-            f"--resume {name or ''}: no such bisection, or several", f"in {folder_of()}: {known}"
-        )
-    return found[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +321,7 @@ class Work:
                 past=past.steps(name),
                 earlier=[step for step in past.steps() if step.leg != name],
                 samples=[sample for sample in past.samples if sample.leg == name],
-                known=Known(self.begin, _kept(), past.steps()),
+                known=Known(self.begin, kept(), past.steps()),
             )
             try:
                 loop.run()

@@ -181,7 +181,7 @@ class Search:
         commits = self.candidates.commits
         return Answer(
             culprits=tuple(commits[number] for number in bits(best)),
-            skipped=tuple(commits[n] for n in bits(best) if n in self._known.skipped),
+            skipped=tuple(commits[n] for n in bits(best) if n in self._untestable),
             confidence=confidence,
             conclusive=conclusive,
             failure_rate=self._posterior.rate,
@@ -249,15 +249,20 @@ class Search:
         # A commit that was judged once and could not be tested later is not tried again.
         return Known(frozenset(self._tested - self._skipped), frozenset(self._skipped))
 
+    @property
+    def _untestable(self) -> frozenset[int]:
+        # What was judged once tells candidates apart, whatever stood in its way later.
+        return frozenset(self._skipped - self._tested)
+
     def _best(self) -> tuple[int, float]:
         """Return the likeliest set of candidates that trials can tell from the others."""
         weights = self._posterior.weights
-        if not self._skipped:
+        if not self._untestable:
             best = max(range(len(self.candidates)), key=weights.__getitem__)
             return 1 << best, weights[best]
         masses = {
             members: sum(weights[number] for number in bits(members))
-            for members in self._belief.classes(frozenset(self._skipped))
+            for members in self._belief.classes(self._untestable)
         }
         best = max(masses, key=masses.__getitem__)
         return best, min(masses[best], 1.0)

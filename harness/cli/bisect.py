@@ -134,8 +134,9 @@ def command(
     teecall bisect --component opensbi --repo ../opensbi --good v1.5 --bad master --script ./try
     teecall bisect --resume
     """
+    from harness.bisect.folders import find, new_folder
     from harness.bisect.journal import OptionsRecord
-    from harness.bisect.run import Bisect, find, new_folder
+    from harness.bisect.run import Bisect
     from harness.build.share import VARIABLE
 
     if resume is not None:

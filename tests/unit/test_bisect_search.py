@@ -154,6 +154,34 @@ def test_an_end_that_passes_late_makes_the_answer_wait() -> None:
     assert found(search) == ("c5",)
 
 
+def test_no_answer_while_an_end_is_owed_trials() -> None:
+    good, bad = ("c0", Outcome.GOOD), ("c1", Outcome.BAD)
+    search = observed(Search(line(1), ["c0"], "c1"), bad, good, bad, good, good)
+    for _ in range(Options().end_failures - 2):
+        assert search.answer() is None
+        assert [trial.purpose for trial in search.next(1)] == [Purpose.BAD_END]
+        observed(search, bad)
+    assert found(search) == ("c1",)
+
+
+def test_what_was_judged_once_is_told_apart_though_it_is_skipped_later() -> None:
+    """The culprit fails as it should, and in another way when it is tested again."""
+    search = Search(line(16), ["c0"], "c16")
+    failure = Failure(line(16), "c7")
+
+    def boot(commit: str) -> Outcome:
+        outcome = failure(commit)
+        return Outcome.SKIP if commit == "c7" and failure.boots.count("c7") > 1 else outcome
+
+    rounds(search, boot)
+    assert found(search) == ("c7",)
+    answer = search.answer()
+    assert answer is not None
+    assert answer.skipped == ()
+    # It is not tried for ever.
+    assert failure.boots.count("c7") == 2
+
+
 def test_a_parent_that_fails_at_last_reopens_the_search() -> None:
     # The failure seems sure, but c12 passes once; the culprit is c9.
     search = Search(line(16), ["c0"], "c16")
