@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from click.shell_completion import CompletionItem
 
 from harness import __version__
 from harness.cli import _streams
+from harness.cli._exits import exit_codes
 from harness.errors import (
     Interrupted,
     OutputLost,
@@ -55,6 +57,9 @@ def summary(path: Path) -> str:
     return ""
 
 
+_CODES = re.compile(r"[Ee]xit code[^.]*\d")
+
+
 class VerbGroup(click.Group):
     """A group that imports a verb's module when the verb is used, not before."""
 
@@ -67,6 +72,9 @@ class VerbGroup(click.Group):
         module = importlib.import_module("harness.cli." + cmd_name.replace("-", "_"))
         command = module.command
         assert isinstance(command, click.Command)
+        # Some tell more of them than fits into a line.
+        if not _CODES.search(command.help or ""):
+            command.epilog = exit_codes(cmd_name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
