@@ -11,8 +11,11 @@ void attest_init(const struct tsm_boot_info *info);
 /** Somebody has measured the firmware and the TSM and given the TSM a key */
 bool attest_possible(void);
 
-/** registers.c: an ECALL of COVG that is about attestation, or unknown */
-enum after_trap attest_covg(struct run *run, u64 function);
+/* registers.c, evidence.c: functions of COVG */
+enum after_trap attest_get_attcaps(struct run *run);
+enum after_trap attest_extend_measurement(struct run *run);
+enum after_trap attest_get_evidence(struct run *run);
+enum after_trap attest_read_measurement(struct run *run);
 
 /** Answer an ECALL of the guest */
 enum after_trap attest_answer(struct run *run, s64 error, u64 value);
@@ -20,9 +23,6 @@ enum after_trap attest_answer(struct run *run, s64 error, u64 value);
 /** All registers of a TVM in the order of their numbers; TVM locked */
 void attest_registers(const struct tvm *tvm,
 		      u8 registers[TASK_REGISTERS][DIGEST_SIZE]);
-
-/** evidence.c: get_evidence; what it needs of the root of trust */
-enum after_trap attest_get_evidence(struct run *run);
 
 /* memory.c: the guest's confidential memory; the vCPU is running */
 

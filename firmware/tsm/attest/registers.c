@@ -40,6 +40,12 @@ enum after_trap attest_answer(struct run *run, s64 error, u64 value)
 	return STAY;
 }
 
+/* a0 and up */
+static const u64 *arguments(const struct run *run)
+{
+	return &run->vcpu->context.gpr[10];
+}
+
 static void describe(struct capabilities *caps)
 {
 	unsigned int i;
@@ -110,23 +116,18 @@ static s64 read(struct tvm *tvm, const u64 *args)
 	return attest_copy_out(tvm, args[0], registers[args[2]], DIGEST_SIZE);
 }
 
-enum after_trap attest_covg(struct run *run, u64 function)
+enum after_trap attest_get_attcaps(struct run *run)
 {
-	const u64 *args = &run->vcpu->context.gpr[10];
-	s64 error = COVE_ERR_NOT_SUPPORTED;
+	return attest_answer(run, get_capabilities(run->tvm,
+						   arguments(run)), 0);
+}
 
-	switch (function) {
-	case COVE_COVG_GET_ATTCAPS:
-		error = get_capabilities(run->tvm, args);
-		break;
-	case COVE_COVG_EXTEND_MEASUREMENT:
-		error = extend(run->tvm, args);
-		break;
-	case COVE_COVG_GET_EVIDENCE:
-		return attest_get_evidence(run);
-	case COVE_COVG_READ_MEASUREMENT:
-		error = read(run->tvm, args);
-		break;
-	}
-	return attest_answer(run, error, 0);
+enum after_trap attest_extend_measurement(struct run *run)
+{
+	return attest_answer(run, extend(run->tvm, arguments(run)), 0);
+}
+
+enum after_trap attest_read_measurement(struct run *run)
+{
+	return attest_answer(run, read(run->tvm, arguments(run)), 0);
 }

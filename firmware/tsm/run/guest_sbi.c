@@ -108,6 +108,21 @@ static enum after_trap system_reset(struct run *run, u64 function)
 	return run_leave_dead(run, CAUSE_ECALL_VS, 0);
 }
 
+/* One line a function; what is not here is not supported. */
+static enum after_trap (*const covg[])(struct run *run) = {
+	[COVE_COVG_GET_ATTCAPS] = attest_get_attcaps,
+	[COVE_COVG_EXTEND_MEASUREMENT] = attest_extend_measurement,
+	[COVE_COVG_GET_EVIDENCE] = attest_get_evidence,
+	[COVE_COVG_READ_MEASUREMENT] = attest_read_measurement,
+};
+
+static enum after_trap covg_call(struct run *run, u64 function)
+{
+	if (function >= ARRAY_SIZE(covg) || !covg[function])
+		return status(&run->vcpu->context, COVE_ERR_NOT_SUPPORTED);
+	return covg[function](run);
+}
+
 enum after_trap run_guest_ecall(struct run *run)
 {
 	struct guest_context *guest = &run->vcpu->context;
@@ -126,7 +141,7 @@ enum after_trap run_guest_ecall(struct run *run)
 	case COVE_EID_SRST:
 		return system_reset(run, function);
 	case COVE_EID_COVG:
-		return attest_covg(run, function);
+		return covg_call(run, function);
 	default:
 		return status(guest, COVE_ERR_NOT_SUPPORTED);
 	}
