@@ -39,6 +39,21 @@
 #define COVE_DBCN_CONSOLE_WRITE_BYTE                 2
 #define COVE_EID_SRST                                0x53525354
 #define COVE_SRST_SYSTEM_RESET                       0
+#define COVE_EID_TIME                                0x54494d45
+#define COVE_TIME_SET_TIMER                          0
+#define COVE_EID_IPI                                 0x735049
+#define COVE_IPI_SEND_IPI                            0
+#define COVE_EID_RFENCE                              0x52464e43
+#define COVE_RFENCE_REMOTE_FENCE_I                   0
+#define COVE_RFENCE_REMOTE_SFENCE_VMA                1
+#define COVE_RFENCE_REMOTE_SFENCE_VMA_ASID           2
+#define COVE_EID_HSM                                 0x48534d
+#define COVE_HSM_HART_START                          0
+#define COVE_HSM_HART_STOP                           1
+#define COVE_HSM_HART_GET_STATUS                     2
+#define COVE_HSM_HART_SUSPEND                        3
+#define COVE_EID_PMU                                 0x504d55
+#define COVE_PMU_NUM_COUNTERS                        0
 #define COVE_EID_SUPD                                0x53555044
 #define COVE_SUPD_GET_ACTIVE_DOMAINS                 0
 #define COVE_EID_NACL                                0x4e41434c
@@ -65,6 +80,8 @@
 #define COVE_COVH_TVM_INVALIDATE_PAGES               17
 #define COVE_COVH_TVM_VALIDATE_PAGES                 18
 #define COVE_COVH_TVM_REMOVE_PAGES                   19
+#define COVE_COVH_PROMOTE_PAGE                       1088
+#define COVE_COVH_DEMOTE_PAGE                        1089
 #define COVE_EID_COVI                                0x434f5649
 #define COVE_COVI_INIT_TVM_AIA                       0
 #define COVE_COVI_SET_TVM_AIA_CPU_IMSIC_ADDR         1
@@ -128,6 +145,12 @@
 #define COVE_NACL_CSRS_OFFSET                        0x1000
 #define COVE_MAX_HARTS                               8
 #define COVE_MAX_RAM_RANGES                          8
+#define COVE_NACL_CONSOLE_OFFSET                     256
+#define COVE_NACL_CONSOLE_SIZE                       256
+#define COVE_HSM_STARTED                             0
+#define COVE_HSM_STOPPED                             1
+#define COVE_HSM_SUSPENDED                           4
+#define COVE_MAX_INTERRUPT_ID                        2047
 #define COVE_TEECALL_RESUME                          1
 #define COVE_RET_CAUSE_VALID                         1
 #define COVE_FAULT_FID                               0xff00
@@ -171,7 +194,7 @@
 #define TEE_EVENT_TSM_FAULT                          10
 /* M-mode: the TSM gave up; value = message address */
 #define TEE_EVENT_TSM_PANIC                          11
-/* M-mode: the TSM kept the hart from the host for too long; value = mcause of the look, aux = mepc */
+/* M-mode: the TSM kept the hart while an interrupt that the host has enabled waited, for longer than watchdog-ms; value = mcause of the look, aux = mepc */
 #define TEE_EVENT_TSM_HANG                           12
 /* TSM: sret into the TVM; value = sepc, aux = tvm << 32 | vcpu */
 #define TEE_EVENT_GUEST_ENTER                        16

@@ -65,6 +65,7 @@
 #define HSTATEEN0_ENVCFG	(1UL << 62)
 #define HSTATEEN0_SE0		(1UL << 63)
 #define HVIP_VSSIP		(1 << 2)
+#define HVIP_VSEIP		(1 << 10)
 
 #define HGATP_MODE_SV48X4	(9UL << 60)
 #define HGATP_VMID_SHIFT	44

@@ -13,31 +13,29 @@
 #define A6			(1 << 6)
 #define A7			(1 << 7)
 
-/* What the TSM itself answers with */
-struct sbi_ret {
-	s64 error;
-	u64 value;
-};
-
-static enum after_trap answer(struct guest_context *guest, struct sbi_ret ret)
+enum after_trap run_answer(struct guest_context *guest, s64 error, u64 value)
 {
-	guest->gpr[10] = (u64)ret.error;
-	guest->gpr[11] = ret.value;
+	guest->gpr[10] = (u64)error;
+	guest->gpr[11] = value;
 	return STAY;
 }
 
-/* An answer without a value */
-static enum after_trap status(struct guest_context *guest, s64 error)
+enum after_trap run_status(struct guest_context *guest, s64 error)
 {
-	return answer(guest, (struct sbi_ret){ .error = error });
+	return run_answer(guest, error, 0);
 }
 
-/* The host does it; its answer comes with the next run. */
-static enum after_trap forward(struct run *run, unsigned int registers,
-			       enum vcpu_reply reply)
+enum after_trap run_forward(struct run *run, unsigned int registers,
+			    enum vcpu_reply reply)
 {
 	nacl_put_ecall(run->nacl, &run->vcpu->context, registers);
 	run->vcpu->reply = reply;
+	return run_leave(run, CAUSE_ECALL_VS, 0);
+}
+
+enum after_trap run_tell(struct run *run, u64 eid, u64 function, u64 arg)
+{
+	nacl_put_call(run->nacl, eid, function, arg);
 	return run_leave(run, CAUSE_ECALL_VS, 0);
 }
 
@@ -48,8 +46,13 @@ static bool offered(u64 eid)
 	case COVE_EID_LEGACY_PUTCHAR:
 	case COVE_EID_DBCN:
 	case COVE_EID_SRST:
+	case COVE_EID_IPI:
+	case COVE_EID_RFENCE:
+	case COVE_EID_HSM:
 	case COVE_EID_COVG:
 		return true;
+	case COVE_EID_TIME:
+		return arch_have_timer();
 	default:
 		return false;
 	}
@@ -57,38 +60,23 @@ static bool offered(u64 eid)
 
 static enum after_trap base_call(struct guest_context *guest, u64 function)
 {
-	struct sbi_ret ret = { 0 };
-
 	switch (function) {
 	case COVE_BASE_GET_SPEC_VERSION:
-		ret.value = SBI_VERSION;
-		break;
+		return run_answer(guest, COVE_SUCCESS, SBI_VERSION);
 	case COVE_BASE_GET_IMPL_ID:
-		ret.value = COVE_TSM_IMPL_ID;
-		break;
+		return run_answer(guest, COVE_SUCCESS, COVE_TSM_IMPL_ID);
 	case COVE_BASE_GET_IMPL_VERSION:
-		ret.value = TSM_SBI_VERSION;
-		break;
+		return run_answer(guest, COVE_SUCCESS, TSM_SBI_VERSION);
 	case COVE_BASE_PROBE_EXTENSION:
-		ret.value = offered(guest->gpr[10]);
-		break;
+		return run_answer(guest, COVE_SUCCESS, offered(guest->gpr[10]));
 	case COVE_BASE_GET_MVENDORID:
 	case COVE_BASE_GET_MARCHID:
 	case COVE_BASE_GET_MIMPID:
 		/* 0 is "not given": the TVM could not trust it anyway. */
-		break;
+		return run_status(guest, COVE_SUCCESS);
 	default:
-		ret.error = COVE_ERR_NOT_SUPPORTED;
+		return run_status(guest, COVE_ERR_NOT_SUPPORTED);
 	}
-	return answer(guest, ret);
-}
-
-static enum after_trap console_call(struct run *run, u64 function)
-{
-	/* The other functions need memory that the TVM shares with the host. */
-	if (function != COVE_DBCN_CONSOLE_WRITE_BYTE)
-		return status(&run->vcpu->context, COVE_ERR_NOT_SUPPORTED);
-	return forward(run, A0 | A6 | A7, REPLY_A0_A1);
 }
 
 /* The guest has ended: no vCPU of it runs again. */
@@ -97,9 +85,9 @@ static enum after_trap system_reset(struct run *run, u64 function)
 	struct guest_context *guest = &run->vcpu->context;
 
 	if (function != COVE_SRST_SYSTEM_RESET)
-		return status(guest, COVE_ERR_NOT_SUPPORTED);
+		return run_status(guest, COVE_ERR_NOT_SUPPORTED);
 	if (guest->gpr[10] > SRST_LAST_TYPE)
-		return status(guest, COVE_ERR_INVALID_PARAM);
+		return run_status(guest, COVE_ERR_INVALID_PARAM);
 	tvm_relock(run->tvm);
 	run->tvm->down = true;
 	tvm_unlock(run->tvm);
@@ -107,44 +95,13 @@ static enum after_trap system_reset(struct run *run, u64 function)
 	return run_leave_dead(run, CAUSE_ECALL_VS, 0);
 }
 
-static const u8 *measurement(const struct tvm *tvm, u64 index)
+/* The same register that Sstc gives the guest; it is loaded on the way back. */
+static enum after_trap set_timer(struct guest_context *guest, u64 function)
 {
-	switch (index) {
-	case COVE_MEASUREMENT_TVM_PAGES:
-		return tvm->pages_digest;
-	case COVE_MEASUREMENT_TVM_ENTRY:
-		return tvm->entry_digest;
-	default:
-		return NULL;
-	}
-}
-
-/* a0 = page-aligned GPA for the digest, a1 = room there, a2 = register */
-static s64 read_measurement(const struct tvm *tvm, const u64 *args)
-{
-	const u8 *digest = measurement(tvm, args[2]);
-	u64 page;
-
-	if (!digest || args[1] < DIGEST_SIZE)
-		return COVE_ERR_INVALID_PARAM;
-	if (!page_aligned(args[0]))
-		return COVE_ERR_INVALID_ADDRESS;
-	/* Only the TVM's own pages are ever mapped, so a page found is its. */
-	page = gstage_lookup(tvm->root, args[0]);
-	if (!page)
-		return COVE_ERR_INVALID_ADDRESS;
-	memcpy(phys_to_virt(page), digest, DIGEST_SIZE);
-	return COVE_SUCCESS;
-}
-
-static enum after_trap covg_call(struct run *run, u64 function)
-{
-	struct guest_context *guest = &run->vcpu->context;
-	s64 error = COVE_ERR_NOT_SUPPORTED;
-
-	if (function == COVE_COVG_READ_MEASUREMENT)
-		error = read_measurement(run->tvm, &guest->gpr[10]);
-	return status(guest, error);
+	if (function != COVE_TIME_SET_TIMER || !arch_have_timer())
+		return run_status(guest, COVE_ERR_NOT_SUPPORTED);
+	guest->vstimecmp = guest->gpr[10];
+	return run_status(guest, COVE_SUCCESS);
 }
 
 enum after_trap run_guest_ecall(struct run *run)
@@ -153,20 +110,28 @@ enum after_trap run_guest_ecall(struct run *run)
 	u64 eid = guest->gpr[17];
 	u64 function = guest->gpr[16];
 
-	guest->sepc += 4;
+	guest->sepc += ECALL_SIZE;
 	switch (eid) {
 	case COVE_EID_BASE:
 		return base_call(guest, function);
 	case COVE_EID_LEGACY_PUTCHAR:
 		/* A legacy call answers in a0 and has no function. */
-		return forward(run, A0 | A7, REPLY_A0);
+		return run_forward(run, A0 | A7, REPLY_A0);
 	case COVE_EID_DBCN:
-		return console_call(run, function);
+		return run_console(run, function);
 	case COVE_EID_SRST:
 		return system_reset(run, function);
+	case COVE_EID_TIME:
+		return set_timer(guest, function);
+	case COVE_EID_IPI:
+		return run_send_ipi(run, function);
+	case COVE_EID_RFENCE:
+		return run_remote_fence(run, function);
+	case COVE_EID_HSM:
+		return run_hart_state(run, function);
 	case COVE_EID_COVG:
-		return covg_call(run, function);
+		return run_covg(run, function);
 	default:
-		return status(guest, COVE_ERR_NOT_SUPPORTED);
+		return run_status(guest, COVE_ERR_NOT_SUPPORTED);
 	}
 }

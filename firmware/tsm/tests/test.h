@@ -106,6 +106,11 @@ struct fake {
 	/** Runs instead of the guest */
 	void (*guest)(struct guest_context *guest);
 	unsigned int guest_entries;
+	/** What is at the guest's pc when it has trapped */
+	u32 instruction;
+	bool fetch_fails;
+	/** Harts have no Sstc */
+	bool no_timer;
 	/** What each hart has cached: the root whose translations, by VMID */
 	u64 cached[COVE_MAX_HARTS][FAKE_VMIDS];
 	/** Fences so far, as FAKE_ENTRY or the kind of fence, oldest first */
