@@ -45,7 +45,8 @@ void nacl_put_access(struct nacl *nacl, u64 gpa, u32 instruction, u64 value)
 {
 	put_csr(nacl, CSR_HTVAL, gpa >> 2);
 	put_csr(nacl, CSR_HTINST, instruction);
-	nacl->gpr[A0] = value;
+	/* One register, and nothing of an exit before. */
+	nacl_put_call(nacl, 0, 0, value);
 }
 
 void nacl_put_ecall(struct nacl *nacl, const struct guest_context *guest,
