@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Every call that a TVM can make of the TSM, and every access that the host
- * emulates, with what each has to answer. The argument is the number of vCPUs.
+ * emulates, with what each has to answer. The argument is the number of vCPUs in
+ * bits 0 to 7 and the MiB of memory above.
  */
 #include "calls.h"
 #include "cove.h"
@@ -61,8 +62,10 @@ static void check_base(void)
 	      COVE_ERR_INVALID_PARAM);
 }
 
-void guest_main(unsigned long vcpu_id, unsigned long vcpus)
+void guest_main(unsigned long vcpu_id, unsigned long arg)
 {
+	unsigned long vcpus = arg & 0xff;
+
 	asm volatile("mv tp, %0" : : "r"(vcpu_id));
 	csr_write("stvec", (unsigned long)calls_vector);
 	begin_traps();
@@ -70,7 +73,7 @@ void guest_main(unsigned long vcpu_id, unsigned long vcpus)
 	done("base");
 	check_timer();
 	done("timer");
-	check_demand();
+	check_demand(arg >> 8);
 	done("demand");
 	check_console();
 	done("console");

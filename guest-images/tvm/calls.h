@@ -43,7 +43,8 @@ void check_harts(unsigned long vcpus);
 void wait_until(volatile unsigned long *count, unsigned long value);
 
 /* calls_memory.c */
-void check_demand(void);
+/* Also in the blocks of 2 MiB behind the image's, if the guest has so much. */
+void check_demand(unsigned long mib);
 void check_console(void);
 void check_sharing(void);
 

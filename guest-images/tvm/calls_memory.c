@@ -26,7 +26,30 @@ static uint64_t content(unsigned long gpa)
 	return all;
 }
 
-void check_demand(void)
+#define IMAGE_BLOCK	0x80200000UL
+#define BLOCK		(2UL << 20)
+
+static void check_blocks(unsigned long end)
+{
+	volatile uint64_t *word;
+
+	for (unsigned long at = IMAGE_BLOCK + BLOCK; at < end; at += BLOCK) {
+		word = (volatile uint64_t *)at;
+		check("a block, first word", word[0], 0);
+		word[0] = at;
+		word = (volatile uint64_t *)(at + BLOCK - PAGE);
+		check("a block, last page", word[0], 0);
+		word[0] = ~at;
+	}
+	for (unsigned long at = IMAGE_BLOCK + BLOCK; at < end; at += BLOCK) {
+		check("a block, first word written",
+		      *(volatile uint64_t *)at, at);
+		check("a block, last page written",
+		      *(volatile uint64_t *)(at + BLOCK - PAGE), ~at);
+	}
+}
+
+void check_demand(unsigned long mib)
 {
 	volatile uint64_t *word;
 
@@ -39,6 +62,7 @@ void check_demand(void)
 		word = (volatile uint64_t *)(FRESH + i * PAGE);
 		check("a page that was fresh", *word, FRESH + i);
 	}
+	check_blocks(IMAGE_BLOCK + (mib << 20));
 }
 
 static struct sbi_ret console(unsigned long function, unsigned long size,

@@ -39,6 +39,7 @@ SCENARIOS: dict[str, str] = {
     "interrupt-sweep": "sweep",
     "smoke": "smoke",
     "smp": "smp",
+    "tsm-calls": "tsm_calls",
 }
 
 
