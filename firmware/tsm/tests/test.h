@@ -38,6 +38,7 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	measure_tests[], call_tests[], life_tests[], run_tests[],
 	vmid_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
+	region_tests[], mmio_tests[], share_tests[], hart_tests[],
 	random_tests[];
 
 /** Note a failure and leave the test */
