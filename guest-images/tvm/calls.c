@@ -79,6 +79,7 @@ void guest_main(unsigned long vcpu_id, unsigned long arg)
 	done("console");
 	check_regions();
 	check_accesses();
+	check_paged_accesses();
 	done("mmio");
 	check_refused_accesses();
 	done("refused");

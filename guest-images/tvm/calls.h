@@ -51,6 +51,8 @@ void check_sharing(void);
 /* calls_mmio.c */
 void check_regions(void);
 void check_accesses(void);
+/* The same behind a page table: the TSM has to find the instruction. */
+void check_paged_accesses(void);
 void check_refused_accesses(void);
 void check_interrupts(void);
 

@@ -156,6 +156,31 @@ void check_accesses(void)
 	check("exceptions of loads and stores", counts[0].exceptions, before);
 }
 
+#define SATP_SV39	(8UL << 60)
+/* V, R, W, X, A, D: a leaf of 1 GiB for the supervisor */
+#define GIGAPAGE	0xcf
+#define GIB		(1UL << 30)
+
+/* Device and memory where they are, and the code once more, 4 GiB higher. */
+void check_paged_accesses(void)
+{
+	static uint64_t root[512] __attribute__((aligned(4096)));
+	void (*high)(void) = check_loads;
+	unsigned long before = counts[0].exceptions;
+
+	root[0] = GIGAPAGE;
+	root[2] = 2 * GIB >> 2 | GIGAPAGE;
+	root[6] = 2 * GIB >> 2 | GIGAPAGE;
+	csr_write("satp", SATP_SV39 | (unsigned long)root >> 12);
+	asm volatile("sfence.vma" : : : "memory");
+	check_accesses();
+	high = (void (*)(void))((unsigned long)high + 4 * GIB);
+	high();
+	csr_write("satp", 0);
+	asm volatile("sfence.vma" : : : "memory");
+	check("exceptions behind a page table", counts[0].exceptions, before);
+}
+
 static void check_trapped(const char *name, unsigned long before,
 			  unsigned long cause)
 {

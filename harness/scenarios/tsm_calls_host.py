@@ -62,11 +62,14 @@ def _ground(smoke: Smoke) -> Iterator[_Ground]:
             words("covh add_tvm_page_table_pages", tvm, tables, _TABLES),
         ],
     )
-    yield _Ground(tvm, vcpu, vcpu + info[1] * PAGE, base + _BLOCK, plain)
-    succeed(
-        host,
-        [words("covh destroy_tvm", tvm), words("covh reclaim_pages", base, both)],
-    )
+    end = [words("covh destroy_tvm", tvm), words("covh reclaim_pages", base, both)]
+    try:
+        yield _Ground(tvm, vcpu, vcpu + info[1] * PAGE, base + _BLOCK, plain)
+    except CheckFailed:
+        # What is left behind would fail the checks that follow.
+        all_calls(host, end)
+        raise
+    succeed(host, end)
 
 
 def _info(host: Host, page: int) -> tuple[int, int]:

@@ -39,7 +39,7 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	vmid_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
 	region_tests[], mmio_tests[], share_tests[], hart_tests[],
-	long_range_tests[],
+	long_range_tests[], console_tests[],
 	random_tests[];
 
 /** Note a failure and leave the test */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What vCPUs do to each other, interrupts from outside, the console. */
+/* What vCPUs do to each other, and interrupts from outside. */
 #include "tests/run.h"
 
 #define SECOND_VCPU	(AT_DATA + 8 * PAGE_SIZE)
@@ -277,6 +277,34 @@ static void remote_fence_of_nobody_is_done(void)
 	run_script(calls, ARRAY_SIZE(calls));
 }
 
+#define SHARED_GPA	(GUEST_BASE + PAGE_SIZE)
+
+static void share(struct guest_context *guest)
+{
+	ecall(guest, COVE_EID_COVG, COVE_COVG_SHARE_MEMORY_REGION, SHARED_GPA,
+	      PAGE_SIZE, 0);
+}
+
+/* What vCPU 0 has given up may still be known to the hart of vCPU 1. */
+static void remove_is_too_early(struct guest_context *guest)
+{
+	check_equal(covh(TVM_INVALIDATE_PAGES, tvm, SHARED_GPA,
+			 PAGE_SIZE).error, 0);
+	check_equal(covh(TVM_FENCE, tvm).error, 0);
+	check_equal(covh(TVM_REMOVE_PAGES, tvm, SHARED_GPA, PAGE_SIZE).error,
+		    COVE_ERR_INVALID_ADDRESS);
+	interrupt(guest);
+}
+
+static void remove_waits_for_the_others(void)
+{
+	begin_two();
+	check_equal(run(share).scause, CAUSE_ECALL_VS);
+	check_equal(run_second(remove_is_too_early).error, 0);
+	check_equal(covh(TVM_REMOVE_PAGES, tvm, SHARED_GPA, PAGE_SIZE).error,
+		    0);
+}
+
 static u64 external;
 
 static void see_external(struct guest_context *guest)
@@ -317,78 +345,6 @@ static void external_interrupts_are_allowed_first(void)
 	check_equal(run(see_external).error, 0);
 }
 
-static u64 text_gpa, text_size;
-
-static void write_text(struct guest_context *guest)
-{
-	ecall(guest, COVE_EID_DBCN, COVE_DBCN_CONSOLE_WRITE, text_size,
-	      text_gpa, 0);
-}
-
-static void read_text(struct guest_context *guest)
-{
-	ecall(guest, COVE_EID_DBCN, COVE_DBCN_CONSOLE_READ, text_size,
-	      text_gpa, 0);
-}
-
-static u64 count_wanted;
-
-static void see_count(struct guest_context *guest)
-{
-	check_equal(guest->gpr[A0], 0);
-	check_equal(guest->gpr[A1], count_wanted);
-	interrupt(guest);
-}
-
-static void console_carries_bytes(void)
-{
-	tvm = start_tvm();
-	text_gpa = GUEST_BASE + PAGE_SIZE - 100;
-	text_size = 1000;
-	memset(phys_to_virt(AT_DATA + PAGE_SIZE - 100), 'x', 100);
-	check_equal(run(write_text).scause, CAUSE_ECALL_VS);
-	check_equal(test_nacl()->gpr[A0], 100);
-	check_equal(test_nacl()->gpr[A1], ~0UL);
-	check_equal(test_nacl()->console[99], 'x');
-	check_equal(test_nacl()->console[100], 0);
-	test_nacl()->gpr[A0] = 0;
-	/* More than was there to write */
-	test_nacl()->gpr[A1] = 5000;
-	count_wanted = 100;
-	check_equal(run(see_count).error, 0);
-}
-
-static void console_reads_what_fits(void)
-{
-	tvm = start_tvm();
-	text_gpa = GUEST_BASE + 16;
-	text_size = 8;
-	memset(phys_to_virt(AT_DATA), 'o', 64);
-	check_equal(run(read_text).scause, CAUSE_ECALL_VS);
-	memset(test_nacl()->console, 'n', 64);
-	test_nacl()->gpr[A0] = 0;
-	test_nacl()->gpr[A1] = 64;
-	count_wanted = 8;
-	check_equal(run(see_count).error, 0);
-	check_equal(memcmp(phys_to_virt(AT_DATA), "ooooooooooooooooNOPE", 16),
-		    0);
-	check_equal(memcmp(phys_to_virt(AT_DATA + 16), "nnnnnnnnoooo", 12), 0);
-}
-
-static void console_wants_the_page_first(void)
-{
-	struct answer answer;
-
-	tvm = start_tvm();
-	text_gpa = GUEST_BASE + 6 * PAGE_SIZE;
-	text_size = 8;
-	answer = run(read_text);
-	check_equal(answer.scause, CAUSE_STORE_GUEST_PAGE);
-	check_equal(covh(ADD_TVM_ZERO_PAGES, tvm, AT_DATA + 4 * PAGE_SIZE, 0,
-			 1, text_gpa).error, 0);
-	check_equal(run(read_text).scause, CAUSE_ECALL_VS);
-}
-
 const struct test hart_tests[] = {
 	{ "harts: start", start_is_told },
 	{ "harts: wrong calls", wrong_calls_are_refused },
@@ -399,9 +355,7 @@ const struct test hart_tests[] = {
 	{ "harts: IPI before WFI", nobody_waits_for_what_is_there },
 	{ "harts: fence waits", remote_fence_waits_for_the_others },
 	{ "harts: fence of nobody", remote_fence_of_nobody_is_done },
+	{ "harts: remove waits", remove_waits_for_the_others },
 	{ "harts: external interrupts", external_interrupts_are_allowed_first },
-	{ "console: bytes are carried", console_carries_bytes },
-	{ "console: reads what fits", console_reads_what_fits },
-	{ "console: wants the page", console_wants_the_page_first },
 	{ NULL, NULL },
 };
