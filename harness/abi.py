@@ -35,6 +35,11 @@ class Eid(IntEnum):
     LEGACY_PUTCHAR = 1
     DBCN = 0x4442434e
     SRST = 0x53525354
+    TIME = 0x54494d45
+    IPI = 0x735049
+    RFENCE = 0x52464e43
+    HSM = 0x48534d
+    PMU = 0x504d55
     SUPD = 0x53555044
     NACL = 0x4e41434c
     COVH = 0x434f5648
@@ -67,6 +72,41 @@ class Srst(IntEnum):
     """Functions of SRST (a6)."""
 
     SYSTEM_RESET = 0
+
+
+class Time(IntEnum):
+    """Functions of TIME (a6)."""
+
+    SET_TIMER = 0
+
+
+class Ipi(IntEnum):
+    """Functions of IPI (a6)."""
+
+    SEND_IPI = 0
+
+
+class Rfence(IntEnum):
+    """Functions of RFENCE (a6)."""
+
+    REMOTE_FENCE_I = 0
+    REMOTE_SFENCE_VMA = 1
+    REMOTE_SFENCE_VMA_ASID = 2
+
+
+class Hsm(IntEnum):
+    """Functions of HSM (a6)."""
+
+    HART_START = 0
+    HART_STOP = 1
+    HART_GET_STATUS = 2
+    HART_SUSPEND = 3
+
+
+class Pmu(IntEnum):
+    """Functions of PMU (a6)."""
+
+    NUM_COUNTERS = 0
 
 
 class Supd(IntEnum):
@@ -105,6 +145,8 @@ class Covh(IntEnum):
     TVM_INVALIDATE_PAGES = 17
     TVM_VALIDATE_PAGES = 18
     TVM_REMOVE_PAGES = 19
+    PROMOTE_PAGE = 1088
+    DEMOTE_PAGE = 1089
 
 
 class Covi(IntEnum):
@@ -188,6 +230,11 @@ FUNCTIONS: dict[Eid, type[IntEnum]] = {
     Eid.BASE: Base,
     Eid.DBCN: Dbcn,
     Eid.SRST: Srst,
+    Eid.TIME: Time,
+    Eid.IPI: Ipi,
+    Eid.RFENCE: Rfence,
+    Eid.HSM: Hsm,
+    Eid.PMU: Pmu,
     Eid.SUPD: Supd,
     Eid.NACL: Nacl,
     Eid.COVH: Covh,
@@ -251,6 +298,12 @@ NACL_GPRS_OFFSET = 0
 NACL_CSRS_OFFSET = 0x1000
 MAX_HARTS = 8
 MAX_RAM_RANGES = 8
+NACL_CONSOLE_OFFSET = 256
+NACL_CONSOLE_SIZE = 256
+HSM_STARTED = 0
+HSM_STOPPED = 1
+HSM_SUSPENDED = 4
+MAX_INTERRUPT_ID = 2047
 TEECALL_RESUME = 1
 RET_CAUSE_VALID = 1
 FAULT_FID = 0xff00

@@ -7,9 +7,6 @@
 #include "cove.h"
 #include "sbi.h"
 
-#define EID_HSM		0x48534d
-#define EID_IPI		0x735049
-#define EID_RFENCE	0x52464e43
 #define EID_SUSP	0x53555350
 #define EID_SSE		0x535345
 #define EID_FWFT	0x46574654
@@ -23,8 +20,8 @@
 
 static const unsigned long extensions[] = {
 	COVE_EID_COVH, COVE_EID_COVI, COVE_EID_TSMD, COVE_EID_SUPD,
-	COVE_EID_NACL, EID_HSM, EID_IPI, EID_RFENCE, EID_SUSP, EID_SSE,
-	EID_FWFT, EID_PMU, EID_DBTR, EID_MPXY,
+	COVE_EID_NACL, EID_SUSP, EID_SSE, EID_FWFT, EID_PMU, EID_DBTR,
+	EID_MPXY,
 };
 
 static unsigned long ask(unsigned long eid, unsigned long fid,

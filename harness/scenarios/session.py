@@ -43,6 +43,7 @@ SCENARIOS: dict[str, str] = {
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",
+    "tsm-calls": "tsm_calls",
 }
 
 

@@ -114,6 +114,8 @@ struct guest_context {
 	u64 vstimecmp;
 	/** Only VSSIP: the guest's own software interrupt */
 	u64 hvip;
+	/** VSEIP while the host wants it and the guest allows it */
+	u64 external;
 	/** Govern VU while V = 1, so they are the guest's */
 	u64 scounteren;
 	u64 senvcfg;
@@ -150,6 +152,19 @@ void arch_guest_load(const struct guest_context *guest,
 
 /** Forget all translations of this VMID on this hart; hgatp must hold it */
 void arch_guest_fence(u16 vmid);
+
+/** Code that the guest has written may be fetched on this hart */
+void arch_fence_code(void);
+
+/** Guests have a timer of their own (Sstc) */
+bool arch_have_timer(void);
+
+/**
+ * Read the instruction that has just trapped, as the guest could fetch it.
+ * @param instruction its 32 bits, or the 16 of a compressed one
+ * @return false if the guest cannot fetch it any more
+ */
+bool arch_guest_fetch(const struct guest_context *guest, u32 *instruction);
 
 /** Run the vCPU until it traps */
 void arch_guest_enter(struct guest_context *guest);

@@ -66,6 +66,7 @@
 #define HSTATEEN0_ENVCFG	(1UL << 62)
 #define HSTATEEN0_SE0		(1UL << 63)
 #define HVIP_VSSIP		(1 << 2)
+#define HVIP_VSEIP		(1 << 10)
 
 #define SATP_MODE_SV39		(8UL << 60)
 #define HGATP_MODE_SV48X4	(9UL << 60)

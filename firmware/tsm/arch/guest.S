@@ -44,3 +44,24 @@ guest_trap:
 	callee_saved ld
 	addi	sp, sp, 112
 	ret
+
+	/*
+	 * long guest_fetch_half(u64 address)
+	 * 16 bits of the guest's code, or -1 where the guest could not fetch
+	 * them: the load then traps to its own end.
+	 */
+	.globl	guest_fetch_half
+guest_fetch_half:
+	la	t0, fetch_trap
+	csrw	CSR_STVEC, t0
+	/* hlvx.hu a0, (a0) */
+	.insn	r 0x73, 4, 0x32, a0, a0, x3
+	j	fetch_end
+
+	.balign	4
+fetch_trap:
+	li	a0, -1
+fetch_end:
+	la	t0, tsm_trap
+	csrw	CSR_STVEC, t0
+	ret

@@ -34,6 +34,7 @@ _Static_assert(offsetof(struct guest_context, tsm_tp) == GUEST_TSM_TP,
 	       "guest.S keeps the hart index here");
 
 void guest_switch(struct guest_context *guest);
+long guest_fetch_half(u64 address);
 void fp_save(u64 fp[33]);
 void fp_restore(const u64 fp[33]);
 
@@ -121,6 +122,31 @@ static void put_fp(struct guest_context *guest)
 	csr_clear(CSR_SSTATUS, SSTATUS_FS);
 }
 
+void arch_fence_code(void)
+{
+	__asm__ volatile("fence.i" : : : "memory");
+}
+
+bool arch_have_timer(void)
+{
+	return have_sstc;
+}
+
+bool arch_guest_fetch(const struct guest_context *guest, u32 *instruction)
+{
+	long low, high = 0;
+
+	/* hstatus still has the guest's privilege, hgatp its memory. */
+	csr_write(CSR_VSATP, guest->vsatp);
+	low = guest_fetch_half(guest->sepc);
+	if (low >= 0 && (low & 3) == 3)
+		high = guest_fetch_half(guest->sepc + 2);
+	/* As behind every trap: see arch_guest_enter(). */
+	csr_write(CSR_VSATP, 0);
+	*instruction = (u32)low | (u32)high << 16;
+	return low >= 0 && high >= 0;
+}
+
 void arch_guest_load(const struct guest_context *guest,
 		     const struct guest_space *space)
 {
@@ -128,7 +154,7 @@ void arch_guest_load(const struct guest_context *guest,
 	 * Guest pages are written as data, on any hart, and the host may have
 	 * run its own code from the same memory on this one before.
 	 */
-	__asm__ volatile("fence.i" : : : "memory");
+	arch_fence_code();
 	csr_write(CSR_HEDELEG, GUEST_HEDELEG);
 	csr_write(CSR_HIDELEG, GUEST_HIDELEG);
 	csr_write(CSR_HCOUNTEREN, GUEST_COUNTERS);
@@ -169,7 +195,7 @@ static void load_vs_csrs(const struct guest_context *guest)
 	csr_write(CSR_VSCAUSE, guest->vscause);
 	csr_write(CSR_VSTVAL, guest->vstval);
 	csr_write(CSR_VSATP, guest->vsatp);
-	csr_write(CSR_HVIP, guest->hvip);
+	csr_write(CSR_HVIP, guest->hvip | guest->external);
 	csr_write(CSR_SCOUNTEREN, guest->scounteren);
 	csr_write(CSR_SENVCFG, guest->senvcfg);
 	if (have_stateen)

@@ -17,9 +17,6 @@ enum after_trap attest_extend_measurement(struct run *run);
 enum after_trap attest_get_evidence(struct run *run);
 enum after_trap attest_read_measurement(struct run *run);
 
-/** Answer an ECALL of the guest */
-enum after_trap attest_answer(struct run *run, s64 error, u64 value);
-
 /** All registers of a TVM in the order of their numbers; TVM locked */
 void attest_registers(const struct tvm *tvm,
 		      u8 registers[TASK_REGISTERS][DIGEST_SIZE]);

@@ -117,7 +117,7 @@ static enum after_trap finish(struct run *run, struct job *job, s64 error,
 	spin_lock(&jobs_lock);
 	job->taken = false;
 	spin_unlock(&jobs_lock);
-	return attest_answer(run, error, value);
+	return run_answer(&run->vcpu->context, error, value);
 }
 
 /*
@@ -205,10 +205,10 @@ enum after_trap attest_get_evidence(struct run *run)
 	u64 cause;
 
 	if (error)
-		return attest_answer(run, error, 0);
+		return run_status(&run->vcpu->context, error);
 	job = take(run, &begun);
 	if (!job)
-		return attest_answer(run, COVE_ERR_BUSY, 0);
+		return run_status(&run->vcpu->context, COVE_ERR_BUSY);
 	if (!begun)
 		error = start(run, job);
 	if (error)

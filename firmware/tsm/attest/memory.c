@@ -5,16 +5,24 @@
  */
 #include "attest/attest.h"
 
+/* The TVM's own page there, 0 if none: a shared one is the host's to change. */
+static u64 own_page(const struct tvm *tvm, u64 gpa)
+{
+	struct leaf leaf = gstage_find(tvm->root, gpa);
+
+	return leaf.state == LEAF_MAPPED && !leaf.shared ? leaf.page : 0;
+}
+
 static bool reachable(const struct tvm *tvm, u64 gpa, u64 size)
 {
 	u64 page;
 
 	if (!range_inside(gpa, size, 0, GSTAGE_END) ||
-	    !tvm_covers(tvm, gpa, size))
+	    !tvm_covers(tvm, gpa, size, REGION_CONFIDENTIAL))
 		return false;
 	for (page = gpa & ~(PAGE_SIZE - 1); page < gpa + size;
 	     page += PAGE_SIZE)
-		if (!gstage_lookup(tvm->root, page))
+		if (!own_page(tvm, page))
 			return false;
 	return true;
 }
@@ -34,8 +42,7 @@ static void copy_part(const struct tvm *tvm, void *buffer, u64 gpa, u64 size,
 		      bool out)
 {
 	u64 offset = gpa & (PAGE_SIZE - 1);
-	u8 *guest = (u8 *)phys_to_virt(gstage_lookup(tvm->root, gpa - offset)) +
-		    offset;
+	u8 *guest = (u8 *)phys_to_virt(own_page(tvm, gpa - offset)) + offset;
 
 	if (out)
 		memcpy(guest, buffer, size);

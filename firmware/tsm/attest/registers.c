@@ -33,13 +33,6 @@ _Static_assert(sizeof(struct capabilities) == 336,
 	       "CoVE fixes the layout of the attestation capabilities");
 _Static_assert(TASK_REGISTERS <= MAX_DESCRIPTORS, "each has a descriptor");
 
-enum after_trap attest_answer(struct run *run, s64 error, u64 value)
-{
-	run->vcpu->context.gpr[10] = (u64)error;
-	run->vcpu->context.gpr[11] = value;
-	return STAY;
-}
-
 /* a0 and up */
 static const u64 *arguments(const struct run *run)
 {
@@ -118,16 +111,18 @@ static s64 read(struct tvm *tvm, const u64 *args)
 
 enum after_trap attest_get_attcaps(struct run *run)
 {
-	return attest_answer(run, get_capabilities(run->tvm,
-						   arguments(run)), 0);
+	return run_status(&run->vcpu->context,
+			  get_capabilities(run->tvm, arguments(run)));
 }
 
 enum after_trap attest_extend_measurement(struct run *run)
 {
-	return attest_answer(run, extend(run->tvm, arguments(run)), 0);
+	return run_status(&run->vcpu->context,
+			  extend(run->tvm, arguments(run)));
 }
 
 enum after_trap attest_read_measurement(struct run *run)
 {
-	return attest_answer(run, read(run->tvm, arguments(run)), 0);
+	return run_status(&run->vcpu->context,
+			  read(run->tvm, arguments(run)));
 }

@@ -79,7 +79,7 @@ struct answer covh_add_tvm_memory_region(const u64 *args)
 	error = tvm_lock_in_state(args[0], COVE_TVM_STATE_INITIALIZING, &tvm);
 	if (error)
 		return answer_error(error);
-	error = tvm_add_region(tvm, gpa, size);
+	error = tvm_add_region(tvm, gpa, size, REGION_CONFIDENTIAL);
 	tvm_unlock(tvm);
 	return answer_error(error);
 }

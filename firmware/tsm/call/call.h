@@ -41,6 +41,11 @@ struct answer covh_finalize_tvm(const u64 *args);
 struct answer covh_add_tvm_memory_region(const u64 *args);
 struct answer covh_create_tvm_vcpu(const u64 *args);
 
+/* fence.c */
+struct answer covh_tvm_fence(const u64 *args);
+struct answer covh_promote_page(const u64 *args);
+struct answer covh_demote_page(const u64 *args);
+
 /*
  * Long calls: done in steps of bounded size, with a look at the host's
  * interrupts between them (rdsm-tsm.md section 3). That holds on the way back
@@ -93,7 +98,13 @@ struct long_call {
 	struct tvm *tvm;
 	/** Of a TVM that is being destroyed */
 	unsigned int slot;
-	/** Of measured pages */
+	u64 root;
+	u64 shared;
+	/** Level of the leaves that are mapped */
+	unsigned int level;
+	/** The answer to success is 0, not the number of pages */
+	bool no_value;
+	/** Of pages that are mapped */
 	u64 source;
 	u64 gpa;
 	u64 tables;
@@ -105,6 +116,11 @@ extern const struct long_kind reclaim_pages;
 extern const struct long_kind destroy_tvm;
 extern const struct long_kind add_tvm_page_table_pages;
 extern const struct long_kind add_tvm_measured_pages;
+extern const struct long_kind add_tvm_zero_pages;
+extern const struct long_kind add_tvm_shared_pages;
+extern const struct long_kind tvm_invalidate_pages;
+extern const struct long_kind tvm_validate_pages;
+extern const struct long_kind tvm_remove_pages;
 
 /* long.c */
 
@@ -161,5 +177,8 @@ enum long_way long_turn_back(struct long_call *call);
 
 /** A step back through the claims, while no page has been moved on yet */
 bool long_unclaim(struct long_call *call);
+
+/** The same, and at its end others may have the TVM that is held; tables.c */
+bool long_unclaim_and_let_go(struct long_call *call);
 
 #endif

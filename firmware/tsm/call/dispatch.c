@@ -42,9 +42,31 @@ static const struct function covh[] = {
 	[COVE_COVH_ADD_TVM_MEASURED_PAGES] = {
 		.kind = &add_tvm_measured_pages,
 	},
+	[COVE_COVH_ADD_TVM_ZERO_PAGES] = { .kind = &add_tvm_zero_pages },
+	[COVE_COVH_ADD_TVM_SHARED_PAGES] = { .kind = &add_tvm_shared_pages },
 	[COVE_COVH_CREATE_TVM_VCPU] = { .handler = covh_create_tvm_vcpu },
 	[COVE_COVH_RUN_TVM_VCPU] = { .handler = covh_run_tvm_vcpu },
+	[COVE_COVH_TVM_FENCE] = { .handler = covh_tvm_fence },
+	[COVE_COVH_TVM_INVALIDATE_PAGES] = { .kind = &tvm_invalidate_pages },
+	[COVE_COVH_TVM_VALIDATE_PAGES] = { .kind = &tvm_validate_pages },
+	[COVE_COVH_TVM_REMOVE_PAGES] = { .kind = &tvm_remove_pages },
 };
+
+/* Private numbers, far behind the table's. */
+static const struct function promote_page = { .handler = covh_promote_page };
+static const struct function demote_page = { .handler = covh_demote_page };
+
+static const struct function *find_private(u64 number)
+{
+	switch (number) {
+	case COVE_COVH_PROMOTE_PAGE:
+		return &promote_page;
+	case COVE_COVH_DEMOTE_PAGE:
+		return &demote_page;
+	default:
+		return NULL;
+	}
+}
 
 /* M-mode has checked the SDID; reserved bits make it another function. */
 static u64 function_number(const struct teecall *call)
@@ -57,8 +79,10 @@ static const struct function *find(const struct teecall *call)
 {
 	u64 number = function_number(call);
 
-	if (call->args[7] != COVE_EID_COVH || number >= ARRAY_SIZE(covh))
+	if (call->args[7] != COVE_EID_COVH)
 		return NULL;
+	if (number >= ARRAY_SIZE(covh))
+		return find_private(number);
 	return &covh[number];
 }
 

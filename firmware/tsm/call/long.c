@@ -86,8 +86,9 @@ static struct answer finish(struct long_call *call)
 {
 	struct answer answer = { .error = call->error };
 
-	if (!call->error)
-		answer.value = call->count;
+	/* As many pages as the host has counted them. */
+	if (!call->error && !call->no_value)
+		answer.value = call->count >> (9 * call->level);
 	call->kind = NULL;
 	return answer;
 }

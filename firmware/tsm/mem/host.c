@@ -82,6 +82,34 @@ s64 host_copy_out(u64 address, const void *from, u64 size)
 	return ok ? COVE_SUCCESS : COVE_ERR_INVALID_ADDRESS;
 }
 
+static void count_shares(u64 base, u64 pages, int change)
+{
+	u64 page;
+
+	for (page = base; page < base + (pages << PAGE_SHIFT);
+	     page += PAGE_SIZE)
+		page_count_share(page, change);
+}
+
+s64 host_share(u64 base, u64 pages)
+{
+	bool ok;
+
+	pages_lock();
+	ok = is_host_ram(base, pages << PAGE_SHIFT);
+	if (ok)
+		count_shares(base, pages, 1);
+	pages_unlock();
+	return ok ? COVE_SUCCESS : COVE_ERR_INVALID_ADDRESS;
+}
+
+void host_unshare(u64 base, u64 pages)
+{
+	pages_lock();
+	count_shares(base, pages, -1);
+	pages_unlock();
+}
+
 void *host_nacl(unsigned int hart)
 {
 	/* M-mode changes it while the host runs, on any hart. */

@@ -70,6 +70,9 @@ u64 pages_take(unsigned int owner, u64 count);
 /** The same, and the pages are claimed: the way back from pages_give() */
 u64 pages_take_claimed(unsigned int owner, u64 count);
 
+/** Take these pages back from their owner; they are UNASSIGNED */
+void pages_release(u64 base, u64 count, unsigned int owner);
+
 /** Fill pages with zeros */
 void pages_scrub(u64 base, u64 count);
 
@@ -79,6 +82,9 @@ void pages_unlock(void);
 
 /** The page is in the pool and not the host's; tracker locked */
 bool page_is_withheld(u64 page);
+
+/** A mapping of this page of the host's more or less; tracker locked */
+void page_count_share(u64 page, int change);
 
 /* fence.c: when no hart can hold an old translation any more */
 
@@ -124,6 +130,16 @@ s64 host_check(u64 address, u64 size);
  */
 s64 host_copy_in(void *to, u64 address, u64 size);
 s64 host_copy_out(u64 address, const void *from, u64 size);
+
+/**
+ * Note that a TVM maps these pages of plain host RAM: none of them can become
+ * confidential until host_unshare().
+ * @return COVE_ERR_INVALID_ADDRESS, and nothing is noted
+ */
+s64 host_share(u64 base, u64 pages);
+
+/** The mappings of these pages are gone */
+void host_unshare(u64 base, u64 pages);
 
 /** NACL shared memory of this hart, validated by M-mode; NULL if none */
 void *host_nacl(unsigned int hart);

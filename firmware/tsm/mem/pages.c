@@ -12,10 +12,18 @@ struct page {
 	u8 state;
 	/* A call is working on it */
 	bool claimed;
-	/* The owner's page that was given before this one */
-	u32 next;
-	/* Of the global fence, while CONVERTING */
-	u64 version;
+	union {
+		/* An owner's: the page that was given before this one */
+		u32 older;
+		/* HOST: mappings in TVMs that share it */
+		u32 shares;
+	};
+	union {
+		/* An owner's: the page that was given after this one */
+		u64 newer;
+		/* CONVERTING: of the global fence */
+		u64 version;
+	};
 };
 
 static struct {
@@ -92,7 +100,34 @@ static void set_state(struct page *page, unsigned int state)
 	page->state = state;
 	if (state == PAGE_CONVERTING)
 		page->version = fence_add_page();
+	if (state == PAGE_HOST)
+		page->shares = 0;
 	tsm_stats.pages[state]++;
+}
+
+/* Put a page at the end of its owner's list. */
+static void link(struct page *page, unsigned int owner)
+{
+	u32 number = page - pool.page;
+	u32 older = pool.last[owner];
+
+	page->older = older;
+	page->newer = NO_PAGE;
+	if (older != NO_PAGE)
+		pool.page[older].newer = number;
+	pool.last[owner] = number;
+}
+
+static void unlink(const struct page *page, unsigned int owner)
+{
+	u64 newer = page->newer;
+
+	if (newer == NO_PAGE)
+		pool.last[owner] = page->older;
+	else
+		pool.page[newer].older = page->older;
+	if (page->older != NO_PAGE)
+		pool.page[page->older].newer = newer;
 }
 
 unsigned int page_state(u64 page)
@@ -118,6 +153,9 @@ bool page_is_withheld(u64 page)
 static bool claim_one(struct page *page, unsigned int state)
 {
 	if (page->claimed)
+		return false;
+	/* What a TVM has mapped as shared stays the host's. */
+	if (page->state == PAGE_HOST && page->shares)
 		return false;
 	if (state == PAGE_UNASSIGNED && state_of(page) == PAGE_CONVERTING)
 		fence_look_again(page->version);
@@ -186,8 +224,7 @@ void pages_give(u64 base, u64 count, unsigned int state, unsigned int owner)
 	for (i = 0; i < count; i++) {
 		set_state(&page[i], state);
 		page[i].claimed = false;
-		page[i].next = pool.last[owner];
-		pool.last[owner] = &page[i] - pool.page;
+		link(&page[i], owner);
 	}
 	pages_unlock();
 }
@@ -200,7 +237,7 @@ static u64 take(unsigned int owner, u64 count, bool claimed)
 	pages_lock();
 	while (taken < count && pool.last[owner] != NO_PAGE) {
 		page = &pool.page[pool.last[owner]];
-		pool.last[owner] = page->next;
+		unlink(page, owner);
 		set_state(page, PAGE_UNASSIGNED);
 		page->claimed = claimed;
 		taken++;
@@ -217,6 +254,25 @@ u64 pages_take(unsigned int owner, u64 count)
 u64 pages_take_claimed(unsigned int owner, u64 count)
 {
 	return take(owner, count, true);
+}
+
+void pages_release(u64 base, u64 count, unsigned int owner)
+{
+	struct page *page = page_of(base);
+	u64 i;
+
+	pages_lock();
+	for (i = 0; i < count; i++) {
+		unlink(&page[i], owner);
+		set_state(&page[i], PAGE_UNASSIGNED);
+	}
+	pages_unlock();
+}
+
+void page_count_share(u64 page, int change)
+{
+	if (in_pool(page))
+		page_of(page)->shares += change;
 }
 
 void pages_scrub(u64 base, u64 count)

@@ -5,13 +5,8 @@
  */
 #include "arch/csr.h"
 #include "run/run.h"
-#include "trace/trace.h"
 
 #define INSTRUCTION_WFI		0x10500073
-
-#define VSSTATUS_SIE		SSTATUS_SIE
-#define VSSTATUS_SPIE		SSTATUS_SPIE
-#define VSSTATUS_SPP		SSTATUS_SPP
 
 enum after_trap run_leave(struct run *run, u64 scause, u64 stval)
 {
@@ -30,7 +25,7 @@ enum after_trap run_leave_dead(struct run *run, u64 scause, u64 stval)
 	return LEAVE;
 }
 
-static enum after_trap fatal(struct run *run)
+enum after_trap run_fatal(struct run *run)
 {
 	const struct guest_context *guest = &run->vcpu->context;
 
@@ -40,32 +35,57 @@ static enum after_trap fatal(struct run *run)
 	return run_leave_dead(run, guest->scause, 0);
 }
 
+/* The tables allow the access by now: another hart has just mapped the page. */
+static bool allows(const struct leaf *leaf, u64 cause)
+{
+	return leaf->state == LEAF_MAPPED &&
+	       !(leaf->shared && cause == CAUSE_FETCH_GUEST_PAGE);
+}
+
 /* The host may put a page where the TVM has memory, and nowhere else. */
 static enum after_trap guest_page_fault(struct run *run)
 {
 	const struct guest_context *guest = &run->vcpu->context;
 	u64 gpa = guest->htval << 2 | (guest->stval & 3);
+	bool fetch = guest->scause == CAUSE_FETCH_GUEST_PAGE;
+	enum region_kind kind;
+	struct leaf leaf;
 
+	tvm_relock(run->tvm);
+	kind = tvm_region_kind(run->tvm, gpa);
+	leaf = gstage_find(run->tvm->root, gpa);
+	tvm_unlock(run->tvm);
+	if (allows(&leaf, guest->scause)) {
+		run_fence_here(run);
+		return STAY;
+	}
+	if (kind == REGION_MMIO && !fetch)
+		return run_mmio(run, gpa);
 	nacl_put_fault(run->nacl, gpa);
-	if (!tvm_covers(run->tvm, gpa, 1))
-		return fatal(run);
-	return run_leave(run, guest->scause, 0);
+	if (kind == REGION_CONFIDENTIAL || kind == REGION_SHARING ||
+	    ((kind == REGION_SHARED || kind == REGION_UNSHARING) && !fetch))
+		return run_leave(run, guest->scause, 0);
+	return run_fatal(run);
 }
 
-/* Let the guest's own kernel have the trap, as the hart would have done. */
-static enum after_trap inject_illegal(struct guest_context *guest)
+/* In the order of sip: VSSIP, VSTIP, VSEIP stand one bit higher in hvip. */
+static bool interrupt_waits(const struct run *run)
 {
-	u64 vsstatus = guest->vsstatus;
+	const struct guest_context *guest = &run->vcpu->context;
+	u64 pending = (guest->hvip | guest->external) >> 1;
 
-	vsstatus &= ~(u64)(VSSTATUS_SPP | VSSTATUS_SPIE | VSSTATUS_SIE);
-	vsstatus |= guest->supervisor ? VSSTATUS_SPP : 0;
-	vsstatus |= guest->vsstatus & VSSTATUS_SIE ? VSSTATUS_SPIE : 0;
-	guest->vsstatus = vsstatus;
-	guest->vsepc = guest->sepc;
-	guest->vscause = CAUSE_ILLEGAL;
-	guest->vstval = guest->stval;
-	guest->sepc = guest->vstvec & ~3UL;
-	guest->supervisor = true;
+	if (__atomic_load_n(&run->vcpu->ipi, __ATOMIC_ACQUIRE))
+		pending |= HVIP_VSSIP >> 1;
+	if (arch_time() + run->tvm->timedelta >= guest->vstimecmp)
+		pending |= SIE_STIE;
+	return pending & guest->vsie;
+}
+
+enum after_trap run_wait(struct run *run, u64 instruction)
+{
+	if (!interrupt_waits(run))
+		return run_leave(run, CAUSE_VIRTUAL, instruction);
+	run->vcpu->suspended = false;
 	return STAY;
 }
 
@@ -78,9 +98,9 @@ static enum after_trap virtual_instruction(struct run *run)
 	struct guest_context *guest = &run->vcpu->context;
 
 	if (!guest->supervisor || guest->stval != INSTRUCTION_WFI)
-		return inject_illegal(guest);
+		return run_inject(guest, CAUSE_ILLEGAL, guest->stval);
 	guest->sepc += 4;
-	return run_leave(run, guest->scause, guest->stval);
+	return run_wait(run, guest->stval);
 }
 
 enum after_trap run_handle_trap(struct run *run)
@@ -100,8 +120,8 @@ enum after_trap run_handle_trap(struct run *run)
 	case CAUSE_VIRTUAL:
 		return virtual_instruction(run);
 	case CAUSE_ILLEGAL:
-		return inject_illegal(guest);
+		return run_inject(guest, CAUSE_ILLEGAL, guest->stval);
 	default:
-		return fatal(run);
+		return run_fatal(run);
 	}
 }

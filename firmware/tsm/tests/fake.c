@@ -166,6 +166,23 @@ void arch_guest_fence(u16 vmid)
 	step(FAKE_FENCE);
 }
 
+void arch_fence_code(void)
+{
+}
+
+bool arch_have_timer(void)
+{
+	return !fake.no_timer;
+}
+
+bool arch_guest_fetch(const struct guest_context *guest, u32 *instruction)
+{
+	check_true(fake.loaded);
+	(void)guest;
+	*instruction = fake.instruction;
+	return !fake.fetch_fails;
+}
+
 void arch_guest_enter(struct guest_context *guest)
 {
 	u64 *cached = &fake.cached[fake.hart][fake.space.vmid];

@@ -9,8 +9,9 @@
 static const struct test *const suites[] = {
 	lib_tests, page_tests, fence_tests, gstage_tests, measure_tests,
 	call_tests, life_tests, run_tests, vmid_tests, sbi_tests, long_tests,
-	drop_tests, stop_tests, random_tests, attest_tests,
-	task_tests,
+	drop_tests, stop_tests, region_tests, mmio_tests, share_tests,
+	hart_tests, console_tests, long_range_tests, random_tests,
+	attest_tests, task_tests,
 };
 
 static jmp_buf failed;

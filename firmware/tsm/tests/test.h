@@ -38,7 +38,9 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	measure_tests[], call_tests[], life_tests[], run_tests[],
 	vmid_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
-	random_tests[], attest_tests[], task_tests[];
+	region_tests[], mmio_tests[], share_tests[], hart_tests[],
+	long_range_tests[], console_tests[], random_tests[], attest_tests[],
+	task_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
@@ -113,6 +115,11 @@ struct fake {
 	/** Runs instead of the guest */
 	void (*guest)(struct guest_context *guest);
 	unsigned int guest_entries;
+	/** What is at the guest's pc when it has trapped */
+	u32 instruction;
+	bool fetch_fails;
+	/** Harts have no Sstc */
+	bool no_timer;
 	/** What each hart has cached: the root whose translations, by VMID */
 	u64 cached[COVE_MAX_HARTS][FAKE_VMIDS];
 	/** Fences so far, as FAKE_ENTRY or the kind of fence, oldest first */

@@ -21,11 +21,11 @@ static void mapping_is_found_again(void)
 	struct tvm *tvm = empty_tvm(3);
 
 	check_equal(gstage_lookup(ROOT, GUEST_BASE), 0);
-	gstage_map(tvm, GUEST_BASE, AT_DATA);
+	gstage_map(tvm, GUEST_BASE, AT_DATA, 0, false);
 	check_equal(tvm->free_table_count, 0);
 	check_equal(gstage_lookup(ROOT, GUEST_BASE), AT_DATA);
 	check_equal(gstage_lookup(ROOT, GUEST_BASE + PAGE_SIZE), 0);
-	gstage_map(tvm, GUEST_BASE + PAGE_SIZE, AT_DATA + PAGE_SIZE);
+	gstage_map(tvm, GUEST_BASE + PAGE_SIZE, AT_DATA + PAGE_SIZE, 0, false);
 	check_equal(gstage_lookup(ROOT, GUEST_BASE + PAGE_SIZE),
 		    AT_DATA + PAGE_SIZE);
 	gstage_unmap(ROOT, GUEST_BASE);
@@ -42,7 +42,7 @@ static void leaf_is_what_the_hart_expects(void)
 	unsigned int i;
 	const unsigned int index[] = { 3, 7, 9 };
 
-	gstage_map(tvm, gpa, AT_DATA);
+	gstage_map(tvm, gpa, AT_DATA, 0, false);
 	check_equal(root[5] & 0x3ff, 1);
 	table = phys_to_virt(root[5] >> 10 << 12);
 	for (i = 0; i < 2; i++) {
@@ -57,7 +57,7 @@ static void root_has_eleven_bits(void)
 	struct tvm *tvm = empty_tvm(3);
 	u64 *root = phys_to_virt(ROOT);
 
-	gstage_map(tvm, GSTAGE_END - PAGE_SIZE, AT_DATA);
+	gstage_map(tvm, GSTAGE_END - PAGE_SIZE, AT_DATA, 0, false);
 	check_true(root[2047] != 0);
 	check_equal(gstage_lookup(ROOT, GSTAGE_END - PAGE_SIZE), AT_DATA);
 	check_equal(gstage_lookup(ROOT, GSTAGE_END), 0);
@@ -68,19 +68,19 @@ static void tables_are_counted(void)
 {
 	struct tvm *tvm = empty_tvm(8);
 
-	check_equal(gstage_tables_missing(ROOT, GUEST_BASE, false), 3);
-	check_equal(gstage_tables_missing(ROOT, GUEST_BASE + PAGE_SIZE, true),
+	check_equal(gstage_tables_missing(ROOT, GUEST_BASE, 0, false), 3);
+	check_equal(gstage_tables_missing(ROOT, GUEST_BASE + PAGE_SIZE, 0, true),
 		    0);
 	/* The first page of the next 2 MiB, 1 GiB, 512 GiB */
-	check_equal(gstage_tables_missing(ROOT, 0x80400000, true), 1);
-	check_equal(gstage_tables_missing(ROOT, 0xc0000000, true), 2);
-	check_equal(gstage_tables_missing(ROOT, 1UL << 39, true), 3);
-	gstage_map(tvm, GUEST_BASE, AT_DATA);
-	check_equal(gstage_tables_missing(ROOT, GUEST_BASE + PAGE_SIZE, false),
+	check_equal(gstage_tables_missing(ROOT, 0x80400000, 0, true), 1);
+	check_equal(gstage_tables_missing(ROOT, 0xc0000000, 0, true), 2);
+	check_equal(gstage_tables_missing(ROOT, 1UL << 39, 0, true), 3);
+	gstage_map(tvm, GUEST_BASE, AT_DATA, 0, false);
+	check_equal(gstage_tables_missing(ROOT, GUEST_BASE + PAGE_SIZE, 0, false),
 		    0);
-	check_equal(gstage_tables_missing(ROOT, 0x80400000, false), 1);
-	check_equal(gstage_tables_missing(ROOT, 0xc0000000, false), 2);
-	check_equal(gstage_tables_missing(ROOT, 1UL << 39, false), 3);
+	check_equal(gstage_tables_missing(ROOT, 0x80400000, 0, false), 1);
+	check_equal(gstage_tables_missing(ROOT, 0xc0000000, 0, false), 2);
+	check_equal(gstage_tables_missing(ROOT, 1UL << 39, 0, false), 3);
 }
 
 static void tables_are_zero_when_used(void)

@@ -3,17 +3,10 @@
  * Calls that the host's interrupts cut short: resumed they end as if nothing
  * had been, dropped they leave nothing behind. Both at every possible point.
  */
-#include "tests/test.h"
+#include "tests/script.h"
 
 #define PAGES	200UL
 #define FAR	(POOL_BASE + BUILD_PAGES * PAGE_SIZE)
-
-/* One long call: what it needs, the call, and what it leaves. */
-struct script {
-	u64 (*prepare)(void);
-	struct answer (*call)(u64 id);
-	void (*verify)(u64 id);
-};
 
 static struct answer resume_to_the_end(struct answer answer)
 {
@@ -22,8 +15,7 @@ static struct answer resume_to_the_end(struct answer answer)
 	return answer;
 }
 
-/* Interrupt once after n polls, for every n that the call lives to see. */
-static void resume_everywhere(const struct script *script)
+void resume_everywhere(const struct script *script)
 {
 	struct answer answer;
 	unsigned int n = 0;
@@ -57,8 +49,7 @@ static void drop_step_by_step(void)
 	fake.interrupt_always = false;
 }
 
-/* The same, but the host comes back with another call. */
-static void drop_everywhere(const struct script *script)
+void drop_everywhere(const struct script *script)
 {
 	struct tsm_stats before;
 	struct answer answer;

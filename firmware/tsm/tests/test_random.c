@@ -23,22 +23,31 @@ static void any_guest(struct guest_context *guest)
 {
 	static const u64 causes[] = {
 		CAUSE_INTERRUPT | 5, CAUSE_INTERRUPT | 9, CAUSE_ECALL_VS,
-		CAUSE_ECALL_VS, CAUSE_LOAD_GUEST_PAGE, CAUSE_VIRTUAL,
-		CAUSE_ILLEGAL, 5,
+		CAUSE_ECALL_VS, CAUSE_ECALL_VS, CAUSE_LOAD_GUEST_PAGE,
+		CAUSE_STORE_GUEST_PAGE, CAUSE_VIRTUAL, CAUSE_ILLEGAL, 5,
 	};
 	static const u64 eids[] = {
 		COVE_EID_BASE, COVE_EID_DBCN, COVE_EID_LEGACY_PUTCHAR,
-		COVE_EID_SRST, COVE_EID_COVG, COVE_EID_COVH,
+		COVE_EID_SRST, COVE_EID_COVG, COVE_EID_COVG, COVE_EID_COVG,
+		COVE_EID_HSM, COVE_EID_IPI, COVE_EID_RFENCE, COVE_EID_TIME,
+		COVE_EID_COVH,
 	};
 
 	guest->scause = causes[draw(ARRAY_SIZE(causes))];
 	guest->htval = (GUEST_BASE + draw(1UL << 22)) >> 2;
 	guest->stval = draw(2) ? 0x10500073 : draw(1UL << 20);
-	guest->gpr[10] = draw(2) ? GUEST_BASE : draw(~0UL);
-	guest->gpr[11] = draw(100);
+	guest->gpr[10] = draw(4) ? GUEST_BASE + draw(16) * PAGE_SIZE :
+				   draw(~0UL);
+	guest->gpr[11] = draw(2) ? draw(100) : draw(6) * PAGE_SIZE;
 	guest->gpr[12] = draw(8);
 	guest->gpr[16] = draw(12);
 	guest->gpr[17] = eids[draw(ARRAY_SIZE(eids))];
+	/* The end of the guest is rare, or none would get far. */
+	if (guest->gpr[17] == COVE_EID_SRST && draw(8))
+		guest->gpr[17] = COVE_EID_BASE;
+	if (guest->scause == 5 && draw(8))
+		guest->scause = CAUSE_INTERRUPT | 1;
+	fake.instruction = draw(2) ? 0x0007bc83 : draw(1UL << 32);
 }
 
 static u64 any_address(void)
@@ -80,11 +89,52 @@ static void create(void)
 		ids[draw(IDS)] = answer.value;
 }
 
+static void any_range_call(u64 id)
+{
+	static const u64 calls[] = {
+		COVE_COVH_TVM_INVALIDATE_PAGES, COVE_COVH_TVM_VALIDATE_PAGES,
+		COVE_COVH_TVM_REMOVE_PAGES, COVE_COVH_TVM_REMOVE_PAGES,
+		COVE_COVH_PROMOTE_PAGE, COVE_COVH_DEMOTE_PAGE,
+	};
+	u64 call = draw(ARRAY_SIZE(calls));
+
+	if (call >= 4)
+		teecall(calls[call], id, GUEST_BASE, draw(3), 0, 0, 0);
+	else
+		teecall(calls[call], id, GUEST_BASE + draw(16) * PAGE_SIZE,
+			draw(4) * PAGE_SIZE, 0, 0, 0);
+}
+
+/* What a host does with a TVM that runs */
+static void any_late_call(u64 id)
+{
+	u64 gpa = GUEST_BASE + draw(16) * PAGE_SIZE;
+
+	test_nacl()->gpr[10] = draw(4) ? 0 : draw(~0UL);
+	switch (draw(6)) {
+	case 0:
+		covh(ADD_TVM_ZERO_PAGES, id, any_address(), draw(16) ? 0 : 1,
+		     draw(4), gpa);
+		break;
+	case 1:
+		covh(ADD_TVM_SHARED_PAGES, id, any_address(), 0, draw(4), gpa);
+		break;
+	case 2:
+		covh(TVM_FENCE, id);
+		break;
+	case 3:
+		covh(RUN_TVM_VCPU, id, draw(2));
+		break;
+	default:
+		any_range_call(id);
+	}
+}
+
 static void any_call(void)
 {
 	u64 id = any_id();
 
-	switch (draw(16)) {
+	switch (draw(20)) {
 	case 0:
 	case 1:
 		covh(CONVERT_PAGES, any_address(), any_count());
@@ -129,8 +179,12 @@ static void any_call(void)
 		if (!draw(8))
 			covh(DESTROY_TVM, id);
 		break;
-	default:
+	case 12:
+	case 13:
 		covh(RUN_TVM_VCPU, id, draw(2));
+		break;
+	default:
+		any_late_call(id);
 	}
 }
 

@@ -97,7 +97,7 @@ static void base_calls(struct guest_context *guest)
 		break;
 	case 6:
 		check_equal((s64)guest->gpr[A0], COVE_ERR_NOT_SUPPORTED);
-		ecall(guest, COVE_EID_DBCN, 0, 1, GUEST_BASE, 0);
+		ecall(guest, COVE_EID_PMU, 0, 1, GUEST_BASE, 0);
 		break;
 	case 7:
 		check_equal((s64)guest->gpr[A0], COVE_ERR_NOT_SUPPORTED);

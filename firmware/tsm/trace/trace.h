@@ -20,6 +20,8 @@ enum fence_reason {
 	FENCE_ENTER = 1,
 	/** The host's own guests may use this VMID next */
 	FENCE_LEAVE = 2,
+	/** The guest or its tables asked for it while it ran */
+	FENCE_GUEST = 3,
 };
 
 void trace_init(const struct tsm_boot_info *info);

@@ -46,6 +46,7 @@ static struct tvm *occupy(struct slot *slot, u64 state_page, u64 root)
 	tvm->id = slot->generation << SLOT_BITS | tvm->slot;
 	tvm->state = COVE_TVM_STATE_INITIALIZING;
 	tvm->root = root;
+	tvm->version = 1;
 	slot->tvm = tvm;
 	__atomic_add_fetch(&tsm_stats.tvms, 1, __ATOMIC_RELAXED);
 	return tvm;
@@ -126,6 +127,11 @@ void tvm_let_go(struct tvm *tvm)
 	spin_lock(&slot->lock);
 	slot->held = false;
 	spin_unlock(&slot->lock);
+}
+
+bool tvm_is_held(const struct tvm *tvm)
+{
+	return slots[tvm->slot].held;
 }
 
 unsigned int tvm_retire(struct tvm *tvm)

@@ -17,16 +17,38 @@
 #include "mem/mem.h"
 
 #define TVM_MAX_VCPUS		16
-#define TVM_MAX_REGIONS		64
+#define TVM_MAX_REGIONS		96
 #define TVM_STATE_PAGES		1
 #define TVM_DIRECTORY_PAGES	4
 #define TVM_IDENTITY_SIZE	64
 
-/** Guest-physical memory that the TVM owns */
+/** What a stretch of guest-physical memory is (cove.md 3.4) */
+enum region_kind {
+	REGION_NONE,
+	/** The TVM's own */
+	REGION_CONFIDENTIAL,
+	/** The same; the TVM wants to share it once it is empty */
+	REGION_SHARING,
+	/** The host puts pages of its own here */
+	REGION_SHARED,
+	/** The same; the TVM wants it back once it is empty */
+	REGION_UNSHARING,
+	/** Accesses are the host's to emulate */
+	REGION_MMIO,
+};
+
+/** Guest-physical memory of one kind */
 struct region {
 	u64 base;
 	u64 size;
+	enum region_kind kind;
 };
+
+/**
+ * Regions that are kept free of the guest's own: each of its vCPUs may have one
+ * change under way, which in the end can split a region in three.
+ */
+#define TVM_SPARE_REGIONS	(2 + 2 * TVM_MAX_VCPUS)
 
 struct tvm {
 	/** What the host knows it by; never 0 and never used twice */
@@ -53,6 +75,11 @@ struct tvm {
 	u8 identity[TVM_IDENTITY_SIZE];
 	/** vCPUs that are on a hart now */
 	u32 running;
+	/** Of its fences, and how many of them run at this one and the last */
+	u64 version;
+	u32 runners[2];
+	/** Pages of the host's in its G-stage tables */
+	u64 shared_pages;
 	u32 vcpu_count;
 	/** Physical addresses of struct vcpu, 0 if there is none */
 	u64 vcpu[TVM_MAX_VCPUS];
@@ -61,20 +88,45 @@ struct tvm {
 };
 
 enum vcpu_state {
-	/** Not started, or dead */
+	/** Not started, or stopped by the guest */
 	VCPU_OFF,
 	VCPU_RUNNABLE,
 	/** Belongs to one hart */
 	VCPU_RUNNING,
+	/** Can never run again */
+	VCPU_DEAD,
 };
 
-/** The host's part in the guest's last ECALL */
+/** The host's part in the guest's last exit, due with the next run */
 enum vcpu_reply {
 	REPLY_NONE,
 	/** a0, as the legacy SBI calls answer */
 	REPLY_A0,
 	/** a0 and a1 */
 	REPLY_A0_A1,
+	/** What an emulated load has read */
+	REPLY_LOAD,
+	/** Bytes written to or read from the console, of at most pending.size */
+	REPLY_WRITTEN,
+	REPLY_READ,
+	/** The range pending is empty, or the host refuses */
+	REPLY_SHARE,
+	REPLY_UNSHARE,
+	/** Nothing of the host's; pending.fence have left their harts */
+	REPLY_RFENCE,
+};
+
+/** An access of the guest that the host emulates */
+struct access {
+	/** Bytes: 1, 2, 4 or 8 */
+	u8 size;
+	bool store;
+	/** A load extends the sign */
+	bool sign;
+	/** rs2 of a store, rd of a load */
+	u8 reg;
+	/** Bytes of the instruction: 2 or 4 */
+	u8 length;
 };
 
 /** Followed by the vCPU's V registers, in the same donated pages */
@@ -83,6 +135,27 @@ struct vcpu {
 	u32 id;
 	enum vcpu_state state;
 	enum vcpu_reply reply;
+	/** Of the TVM's fences, while it runs */
+	u64 version;
+	/** Times it came on a hart */
+	u64 runs;
+	/** The guest has suspended it and it has not run since */
+	bool suspended;
+	/** Another vCPU wants its attention; set by any hart */
+	u32 ipi;
+	/** What the reply is about */
+	struct {
+		u64 gpa;
+		u64 size;
+		/** Up to here the range is known to be empty */
+		u64 empty;
+		struct access access;
+		/** vCPUs to leave their harts, by bit, and which run was theirs */
+		u64 fence;
+		u64 runs[TVM_MAX_VCPUS];
+	} pending;
+	/** External interrupts that the guest allows, by bit */
+	u64 allowed[(COVE_MAX_INTERRUPT_ID + 1) / 64];
 };
 
 /* slots.c: from the host's number to the TVM */
@@ -118,6 +191,9 @@ void tvm_unlock(struct tvm *tvm);
 void tvm_hold(struct tvm *tvm);
 void tvm_let_go(struct tvm *tvm);
 
+/** A call holds the locked TVM */
+bool tvm_is_held(const struct tvm *tvm);
+
 /**
  * Make the id of a locked TVM invalid. The slot stays taken until its pages
  * are; the TVM must not be touched any more.
@@ -128,32 +204,118 @@ unsigned int tvm_retire(struct tvm *tvm);
 /** All pages of a retired TVM are taken: the slot may be used again */
 void tvm_free_slot(unsigned int slot);
 
-/* regions.c: guest-physical memory; TVM locked or held */
+/* regions.c: guest-physical memory; TVM locked, or held to look only */
 
 /** @return COVE_ERR_INVALID_ADDRESS for an overlap, COVE_ERR_FAILED if full */
-s64 tvm_add_region(struct tvm *tvm, u64 gpa, u64 size);
+s64 tvm_add_region(struct tvm *tvm, u64 gpa, u64 size, enum region_kind kind);
 
-/** All of the range is in regions */
-bool tvm_covers(const struct tvm *tvm, u64 gpa, u64 size);
+enum region_kind tvm_region_kind(const struct tvm *tvm, u64 gpa);
+
+/** All of the range is in regions of this kind */
+bool tvm_covers(const struct tvm *tvm, u64 gpa, u64 size,
+		enum region_kind kind);
+
+/**
+ * All of a range becomes another kind.
+ * @return COVE_ERR_INVALID_PARAM if not all of it is of kind from,
+ *	   COVE_ERR_FAILED if there is no room for more regions
+ */
+s64 tvm_change_region(struct tvm *tvm, u64 gpa, u64 size,
+		      enum region_kind from, enum region_kind to);
+
+/** MMIO regions that meet the range are gone; COVE_ERR_INVALID_ADDRESS if none */
+s64 tvm_drop_mmio(struct tvm *tvm, u64 gpa, u64 size);
+
+/* fence.c: when no hart knows an old translation; TVM locked */
+
+/** A vCPU comes on a hart that knows none of the TVM's translations */
+void tvm_fence_enter(struct tvm *tvm, struct vcpu *vcpu);
+
+/** A vCPU is off its hart, and with it all translations */
+void tvm_fence_leave(struct tvm *tvm, struct vcpu *vcpu);
+
+/** @return COVE_ERR_ALREADY_STARTED while vCPUs run that do not know the last */
+s64 tvm_fence_start(struct tvm *tvm);
+
+/** No hart knows a translation that was blocked at this version; locked or held */
+bool tvm_fence_settled(struct tvm *tvm, u32 version);
 
 /* gstage.c: Sv48x4 tables; TVM locked or held */
 
 /** First guest-physical address behind what the tables can express */
 #define GSTAGE_END	(1UL << 50)
 
+/** Levels of leaves, which are the CoVE page types: 4 KiB, 2 MiB, 1 GiB */
+#define GSTAGE_LEVELS	3
+
+/** What a blocked leaf keeps of the TVM's fence version */
+#define BLOCKED_VERSION_MASK	((1UL << 17) - 1)
+
+enum leaf_state {
+	LEAF_NONE,
+	LEAF_MAPPED,
+	/** Taken from the guest: COVH tvm_invalidate_pages */
+	LEAF_BLOCKED,
+};
+
+/** What the tables say of a guest-physical address */
+struct leaf {
+	enum leaf_state state;
+	unsigned int level;
+	/** A page of the host's */
+	bool shared;
+	/** At which it was blocked */
+	u32 version;
+	/** Physical address of the 4 KiB page at the address */
+	u64 page;
+};
+
+/** Bytes that a leaf of this level maps */
+static inline u64 leaf_size(unsigned int level)
+{
+	return PAGE_SIZE << (9 * level);
+}
+
+struct leaf gstage_find(u64 root, u64 gpa);
+
 /** Physical address that a GPA is mapped to, 0 if none */
 u64 gstage_lookup(u64 root, u64 gpa);
 
-/**
- * Tables that mapping this page would take.
- * @param counted the page before it has been counted already
- */
-u64 gstage_tables_missing(u64 root, u64 gpa, bool counted);
+/** A leaf of this level can be put here: no leaf and no table is in its place */
+bool gstage_is_free(u64 root, u64 gpa, unsigned int level);
 
-/** Map one page; there are tables enough and nothing is mapped there */
-void gstage_map(struct tvm *tvm, u64 gpa, u64 page);
+/**
+ * The first address from gpa on that has a leaf, end if there is none, or how
+ * far the search came before it had looked at so many entries.
+ */
+u64 gstage_next(u64 root, u64 gpa, u64 end, unsigned int *entries);
+
+/**
+ * Tables that a leaf of this level would take.
+ * @param counted the leaf before it has been counted already
+ */
+u64 gstage_tables_missing(u64 root, u64 gpa, unsigned int level, bool counted);
+
+/** Map a leaf; there are tables enough and its place is free */
+void gstage_map(struct tvm *tvm, u64 gpa, u64 page, unsigned int level,
+		bool shared);
 
 void gstage_unmap(u64 root, u64 gpa);
+
+/** Take a mapped leaf from the guest, at this version of the TVM's fences */
+void gstage_block(u64 root, u64 gpa, u64 version);
+
+/** A blocked leaf is mapped again */
+void gstage_unblock(u64 root, u64 gpa);
+
+/** A blocked leaf becomes 512 mapped ones of this level; false: no table left */
+bool gstage_demote(struct tvm *tvm, u64 gpa, unsigned int level);
+
+/**
+ * A table of 512 blocked leaves becomes one mapped leaf of this level. No vCPU
+ * may run: a hart may still know where the table was.
+ */
+void gstage_promote(struct tvm *tvm, u64 gpa, unsigned int level);
 
 /** Add a scrubbed page to the TVM's free tables */
 void gstage_add_table(struct tvm *tvm, u64 page);

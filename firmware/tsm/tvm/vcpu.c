@@ -39,5 +39,8 @@ void vcpu_create(struct tvm *tvm, u32 id, u64 page)
 void vcpu_start(struct vcpu *vcpu, u64 pc, u64 arg)
 {
 	arch_guest_init(&vcpu->context, vcpu + 1, pc, vcpu->id, arg);
+	memset(vcpu->allowed, 0, sizeof(vcpu->allowed));
+	vcpu->reply = REPLY_NONE;
+	vcpu->ipi = 0;
 	vcpu->state = VCPU_RUNNABLE;
 }

@@ -108,6 +108,11 @@ struct covh_pool_range {
 /* The vCPU runs on @cpu, in an IPI: in the middle of whatever that CPU does. */
 #define COVH_RUN_ON_CPU		(1U << 1)
 
+/* data[] holds what a console call of the guest is to read. */
+#define COVH_RUN_DATA		(1U << 2)
+/* Bytes that one console call carries between the guest's own memory and us */
+#define COVH_RUN_DATA_SIZE	256
+
 /**
  * struct covh_run - run a vCPU until something is left to user space
  * @sdid: supervisor domain of the TSM
@@ -129,6 +134,10 @@ struct covh_pool_range {
  * @hgatp: out: the host's hgatp before the last run: its own guest's VMID
  * @cpu: CPU for COVH_RUN_ON_CPU, otherwise 0
  * @reserved: 0
+ * @hvip: interrupts to be pending in the guest, as far as it allows them
+ * @vstimecmp: out: when the guest's timer interrupt comes, by its own clock
+ * @htimedelta: out: its clock is CSR time and this
+ * @data: in with COVH_RUN_DATA, out: bytes of a console call
  *
  * Fails with EINTR when a signal came; the structure is valid then and the
  * vCPU goes on with the next call. ETIME: max_interrupts was reached.
@@ -153,6 +162,10 @@ struct covh_run {
 	__u64 hgatp;
 	__u32 cpu;
 	__u32 reserved;
+	__u64 hvip;
+	__u64 vstimecmp;
+	__u64 htimedelta;
+	__u8 data[COVH_RUN_DATA_SIZE];
 };
 
 #define COVH_MEM_MAX		(1U << 20)

@@ -13,9 +13,14 @@
 #include "covh.h"
 
 #define SCAUSE_INTERRUPT	(1ULL << 63)
+#define SCAUSE_ECALL_VS		10
+#define CSR_NUMBER_VSTIMECMP	0x24d
+#define CSR_NUMBER_HTIMEDELTA	0x605
 #define CSR_NUMBER_HTVAL	0x643
+#define CSR_NUMBER_HVIP		0x645
 #define CSR_NUMBER_HTINST	0x64a
 #define X_A0			10
+#define X_A7			17
 
 static u64 *nacl_gpr(void *shmem, unsigned int x)
 {
@@ -28,8 +33,15 @@ static u64 *nacl_csr(void *shmem, unsigned int csr)
 	       8 * ((csr & 0xc00) >> 2 | (csr & 0xff));
 }
 
+static_assert(COVH_RUN_DATA_SIZE == COVE_NACL_CONSOLE_SIZE);
+
 static void give_reply(struct covh_run *run, void *shmem)
 {
+	*nacl_csr(shmem, CSR_NUMBER_HVIP) = run->hvip;
+	if (run->flags & COVH_RUN_DATA)
+		memcpy(shmem + COVE_NACL_CONSOLE_OFFSET, run->data,
+		       sizeof(run->data));
+	run->flags &= ~COVH_RUN_DATA;
 	if (!(run->flags & COVH_RUN_REPLY))
 		return;
 	*nacl_gpr(shmem, X_A0) = run->reply[0];
@@ -50,8 +62,14 @@ static void take_exit(struct covh_run *run, void *shmem,
 	run->instret += regs->instret;
 	run->htval = *nacl_csr(shmem, CSR_NUMBER_HTVAL);
 	run->htinst = *nacl_csr(shmem, CSR_NUMBER_HTINST);
+	run->vstimecmp = *nacl_csr(shmem, CSR_NUMBER_VSTIMECMP);
+	run->htimedelta = *nacl_csr(shmem, CSR_NUMBER_HTIMEDELTA);
 	for (i = 0; i < 8; i++)
 		run->gprs[i] = *nacl_gpr(shmem, X_A0 + i);
+	if (run->scause == SCAUSE_ECALL_VS &&
+	    *nacl_gpr(shmem, X_A7) == COVE_EID_DBCN)
+		memcpy(run->data, shmem + COVE_NACL_CONSOLE_OFFSET,
+		       sizeof(run->data));
 }
 
 /*
@@ -142,7 +160,7 @@ static int run_loop(struct covh_run *run)
 
 static bool valid(const struct covh_run *run)
 {
-	u32 known = COVH_RUN_REPLY | COVH_RUN_ON_CPU;
+	u32 known = COVH_RUN_REPLY | COVH_RUN_ON_CPU | COVH_RUN_DATA;
 
 	if (run->sdid > COVE_A6_SDID_MASK || (run->flags & ~known) ||
 	    run->reserved)

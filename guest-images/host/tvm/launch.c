@@ -37,6 +37,7 @@ struct layout {
 	uint64_t directory;
 	uint64_t state;
 	uint64_t vcpu;
+	uint64_t vcpu_pages;
 	uint64_t tables;
 	uint64_t table_pages;
 	uint64_t data;
@@ -151,6 +152,11 @@ static uint64_t page_tables(uint64_t base, uint64_t size)
 	return count;
 }
 
+static uint64_t vcpus(const struct tvm *tvm)
+{
+	return tvm->vcpus ? tvm->vcpus : 1;
+}
+
 /* Offsets first; they become addresses when the pool has given the memory. */
 static struct layout plan(const struct tvm *tvm, const struct tsm_info *info)
 {
@@ -158,11 +164,13 @@ static struct layout plan(const struct tvm *tvm, const struct tsm_info *info)
 
 	at.state = DIRECTORY_PAGES;
 	at.vcpu = at.state + info->tvm_state_pages;
-	at.tables = at.vcpu + info->tvm_vcpu_state_pages;
+	at.vcpu_pages = info->tvm_vcpu_state_pages;
+	at.tables = at.vcpu + vcpus(tvm) * at.vcpu_pages;
 	at.table_pages = page_tables(tvm->image.region_base,
 				     tvm->image.region_size);
 	at.data = at.tables + at.table_pages;
-	at.pages = round_up(at.data + tvm->image.pages, BLOCK_SIZE / PAGE_SIZE);
+	at.pages = round_up(at.data + tvm->image.pages, BLOCK_SIZE / PAGE_SIZE) +
+		   round_up(tvm->spare.pages, BLOCK_SIZE / PAGE_SIZE);
 	return at;
 }
 
@@ -251,6 +259,16 @@ static bool add_segments(struct tvm *tvm)
 	return true;
 }
 
+static bool create_vcpus(struct tvm *tvm, const struct layout *at)
+{
+	for (uint64_t id = 0; id < vcpus(tvm); id++)
+		if (!STEP(tvm, "create_tvm_vcpu", CREATE_TVM_VCPU, NULL,
+			  tvm->id, id,
+			  at->vcpu + id * at->vcpu_pages * PAGE_SIZE))
+			return false;
+	return true;
+}
+
 static bool build(struct tvm *tvm, const struct layout *at, void *staging)
 {
 	if (!create(tvm, at, staging) ||
@@ -258,8 +276,7 @@ static bool build(struct tvm *tvm, const struct layout *at, void *staging)
 		  tvm->id, tvm->image.region_base, tvm->image.region_size) ||
 	    !STEP(tvm, "add_tvm_page_table_pages", ADD_TVM_PAGE_TABLE_PAGES,
 		  NULL, tvm->id, at->tables, at->table_pages) ||
-	    !STEP(tvm, "create_tvm_vcpu", CREATE_TVM_VCPU, NULL, tvm->id, 0,
-		  at->vcpu))
+	    !create_vcpus(tvm, at))
 		return false;
 	stage(tvm, staging);
 	return add_segments(tvm) &&
@@ -279,6 +296,10 @@ static bool launch_with(struct tvm *tvm, void *staging)
 		return false;
 	relocate(&at, tvm->memory.base);
 	tvm->first_data = at.data;
+	/* The last whole blocks, so that large pages find their place there. */
+	tvm->spare.base = at.directory +
+			  (at.pages - round_up(tvm->spare.pages,
+					       BLOCK_SIZE / PAGE_SIZE)) * PAGE_SIZE;
 	return convert(tvm) && build(tvm, &at, staging);
 }
 

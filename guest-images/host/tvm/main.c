@@ -18,6 +18,12 @@ static const char usage[] =
 "          --yield gives the CPU away at every exit;\n"
 "          --roam: each turn of the vCPU on the next CPU;\n"
 "          SIGUSR1: console calls of the guest answer 1, which may mean it ends\n"
+"  vm ELF [--arg N] [--sdid N] [--json] [--vcpus N] [--memory MIB] [--large]\n"
+"     [--input TEXT] [--contrary] [--timeout SECONDS]\n"
+"          a TVM with a VMM of its own: a thread for each vCPU, memory on demand\n"
+"          behind the image (--large: in 2 MiB pages where they fit), sharing,\n"
+"          and a page of registers that remember wherever the guest wants MMIO;\n"
+"          --contrary: first does each of its parts wrong, and says what it is told\n"
 "  release NAME\n"
 "          let a TVM go that `run --hold NAME` holds\n"
 "  peek ADDR [LEN] [--json]\n"
@@ -47,6 +53,7 @@ static const struct verb {
 	{ "call", verb_call },
 	{ "batch", verb_batch },
 	{ "run", verb_run },
+	{ "vm", verb_vm },
 	{ "release", verb_release },
 	{ "peek", verb_peek },
 	{ "poke", verb_poke },

@@ -113,6 +113,9 @@ struct tvm {
 	struct area memory;
 	struct area staging;
 	uint64_t first_data;
+	/* vCPUs, 0 as 1; pages that are converted and left unassigned */
+	uint64_t vcpus;
+	struct area spare;
 	/* A CPU runs the vCPU in an IPI, and not the tool where it is itself */
 	bool in_ipi;
 	uint32_t on_cpu;
@@ -181,6 +184,7 @@ enum status verb_storm(struct args *args);
 enum status verb_visible(struct args *args);
 enum status verb_shootdown(struct args *args);
 enum status verb_contend(struct args *args);
+enum status verb_vm(struct args *args);
 enum status verb_agent(struct args *args);
 
 #endif

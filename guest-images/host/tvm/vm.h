@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tvm vm: a VMM. One lock covers everything but the runs of the vCPUs
+ * themselves: the model of the TVM, the calls that change it, the output.
+ */
+#ifndef VM_H
+#define VM_H
+
+#include <pthread.h>
+
+#include "tvm.h"
+
+#define VM_MAX_VCPUS	8
+
+/* Exit causes: RISC-V privileged specification, table of scause */
+#define SCAUSE_ECALL_VS			10
+#define SCAUSE_FETCH_GUEST_PAGE		20
+#define SCAUSE_LOAD_GUEST_PAGE		21
+#define SCAUSE_VIRTUAL			22
+#define SCAUSE_STORE_GUEST_PAGE		23
+
+enum { A0, A1, A2, A3, A4, A5, A6, A7 };
+
+struct vm;
+
+struct vm_vcpu {
+	struct vm *vm;
+	uint64_t id;
+	pthread_t thread;
+	bool started;
+	/* The guest has switched it on */
+	bool on;
+	/* Another vCPU wants it off its hart, or awake */
+	bool kicked;
+	struct covh_run run;
+	uint64_t exits;
+};
+
+/* A leaf that the TVM has */
+struct vm_leaf {
+	uint64_t gpa;
+	uint64_t pa;
+	uint64_t pages;
+	bool shared;
+};
+
+struct vm_counts {
+	uint64_t zero_pages;
+	uint64_t large_pages;
+	uint64_t shared_pages;
+	uint64_t mmio;
+	uint64_t waits;
+	uint64_t ipis;
+	uint64_t fences;
+};
+
+struct vm {
+	struct tvm *tvm;
+	/* In 2 MiB pages where they fit */
+	bool large;
+	/* Does things wrong first */
+	bool contrary;
+	const char *input;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	struct vm_vcpu vcpus[VM_MAX_VCPUS];
+	uint64_t count;
+	struct vm_leaf *leaves;
+	size_t leaf_count;
+	/* Pages of tvm->spare in use, from the bottom and from the top */
+	uint64_t spare_low;
+	uint64_t spare_high;
+	/* Why it is over, NULL while it goes on */
+	const char *reason;
+	uint8_t device[PAGE_SIZE];
+	struct vm_counts counts;
+};
+
+/* vm.c */
+void vm_end(struct vm *vm, const char *reason);
+void vm_kick(struct vm *vm, uint64_t vcpus);
+void vm_reply(struct vm_vcpu *vcpu, int64_t error, uint64_t value);
+/* Run a vCPU with the lock held, to see what the TSM says. */
+int64_t vm_run_once(struct vm_vcpu *vcpu);
+/* What the TSM says to something wrong. */
+void vm_attempt(const char *what, int64_t error);
+int64_t vm_call(struct vm *vm, uint32_t fid, uint64_t a1, uint64_t a2,
+		uint64_t a3, uint64_t a4);
+
+/* vm_calls.c: a call of the guest that the TSM forwards or tells of */
+void vm_guest_call(struct vm_vcpu *vcpu);
+
+/* vm_memory.c */
+void vm_memory_begin(struct vm *vm);
+void vm_memory_end(struct vm *vm);
+void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa);
+void vm_change_region(struct vm_vcpu *vcpu, bool share);
+/* Copy from a page that the guest shares with us; false if it does not. */
+bool vm_read_shared(struct vm *vm, uint64_t gpa, void *to, uint64_t size);
+
+/* vm_mmio.c */
+void vm_mmio(struct vm_vcpu *vcpu);
+
+#endif
