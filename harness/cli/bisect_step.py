@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What `git bisect run` makes of an exit code; from 128 on it ends.
 _CODES = {"GOOD": 0, "BAD": 1, "SKIP": 125}
-_ABORT = 129
+_ABORT = 128
 
 
 @click.command()
@@ -42,7 +42,7 @@ def command(
     signature: str | None,
     judge: JudgeRecord,
 ) -> int:
-    """Build and run one commit: exit code 0 good, 1 bad, 125 skip, 129 stop.
+    """Build and run one commit: exit code 0 good, 1 bad, 125 skip, 128 stop.
 
     \b
     git bisect start BAD GOOD

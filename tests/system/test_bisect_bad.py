@@ -135,13 +135,17 @@ def test_script_that_ends_the_search(tmp_path: Path) -> None:
 def test_repository_may_go_in_the_middle(tmp_path: Path) -> None:
     made = history(tmp_path, "value", 8, 5)
     gone = tmp_path / "gone"
-    script = f"if test -d {made.repo}; then mv {made.repo} {gone}; fi; exec test -f {tmp_path}/ok"
+    # From the first trial on it is elsewhere, where only the script looks at it.
+    move = f"if test -d {made.repo}; then mv {made.repo} {gone}; fi"
+    has = f"git -C {gone} merge-base --is-ancestor {made.culprit} $TEECALL_CANDIDATE"
     ends = opensbi(made.repo, made.good, made.bad)
-    (tmp_path / "ok").touch()
-    said = refused(tmp_path / "out", *ends, *_SURE, "--script", script)
-    assert gone.is_dir()
-    # It was searched to its end, from the copy.
-    assert "the failure did not show in 1 trials" in said
+    out = tmp_path / "out"
+    done = teecall("bisect", *ends, *_SURE, "--script", f"{move}; ! {has}", "--out", str(out))
+    assert done.returncode == 0, done.stdout
+    assert gone.is_dir() and not made.repo.exists()
+    found = load_bisection(out)
+    assert found.answers[0].culprits == (made.culprit,)
+    assert {step.candidate for step in found.steps()} - {made.good, made.bad}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system of its own")
