@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from harness.bisect.belief import Belief
 from harness.bisect.candidates import Candidates, bits
@@ -143,6 +143,7 @@ def test_wrong_ends_are_told() -> None:
     assert (sides.commits, sides.starts) == (("c",), ("a",))
 
 
+@settings(deadline=None)
 @given(dag=dags())
 def test_what_contains_what(dag: Dag) -> None:
     commits = list(dag.parents)
@@ -164,6 +165,7 @@ def chosen(candidates: Candidates, slots: int, known: Known | None = None) -> li
     return choose(belief, known or Known(), slots)
 
 
+@settings(deadline=None)
 @given(dag=dags())
 def test_the_middle_is_git_s(dag: Dag) -> None:
     commits = list(dag.parents)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.bisect.metric import Metric, more_baseline, part
@@ -18,6 +18,7 @@ from tests.unit.histories import NIGHTLY, line, rounds
 RUNS = 2000 if NIGHTLY else 200
 
 
+@settings(deadline=None)
 @given(value=st.integers(1, 10**6), percent=st.integers(1, 50))
 def test_a_number_without_noise_has_a_sharp_limit(value: int, percent: int) -> None:
     base = [100.0 * value] * 3
