@@ -270,6 +270,14 @@ def check_other_image(expected: Attestation, other: GuestRun, other_key: bytes) 
     return "rejected: register 4 is not that of the image"
 
 
+def check_endless(guest: GuestRun) -> None:
+    """Check that the host could end a guest whose task never ends, and had its hart back."""
+    if not guest.timed_out or "attest: bye" in guest.lines:
+        raise CheckFailed("a task that never ends: get_evidence came back")
+    if guest.error:
+        raise CheckFailed(f"a TVM whose task never ends: {guest.error}", "see tsm.log")
+
+
 def check_harm(expected: Attestation, guest: GuestRun, harm: str, *, printed: bool) -> None:
     """Check that the guest got an error for the crash, and evidence after it.
 
