@@ -19,7 +19,11 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.group()
 def command() -> None:
-    """Verify the evidence of a TVM (firmware/abi/attestation.md)."""
+    """Verify the evidence of a TVM (firmware/abi/attestation.md).
+
+    \b
+    teecall attest verify run/evidence.cbor --root run/root.pem
+    """
 
 
 @command.command()
@@ -90,7 +94,7 @@ def _number(text: str) -> int:
     try:
         return int(text, 0)
     except ValueError as error:
-        raise UsageError(f"--arg: {text!r} is no number") from error
+        raise UsageError(f"--arg: {text!r} is no number", "write 42 or 0x2a") from error
 
 
 def _compared(reference: Reference) -> list[str]:
