@@ -11,10 +11,13 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from harness.errors import Cancelled
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class _Waits:
@@ -101,6 +104,9 @@ def wait_for_lock(handle: int) -> None:
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
     """Give a pool of threads; when the block ends by an error, none of them waits for a lock."""
+    # Loaded only by who has work for threads: most runs find everything built.
+    from concurrent.futures import ThreadPoolExecutor
+
     try:
         with ThreadPoolExecutor(max(1, workers)) as pool:
             try:

@@ -46,18 +46,25 @@ void *memcpy(void *to, const void *from, size_t count)
 	return to;
 }
 
-struct sbi_answer sbi(u64 eid, u64 fid, u64 arg0, u64 arg1, u64 arg2)
+struct sbi_answer sbi4(u64 eid, u64 fid, u64 arg0, u64 arg1, u64 arg2, u64 arg3)
 {
 	register u64 a0 __asm__("a0") = arg0;
 	register u64 a1 __asm__("a1") = arg1;
 	register u64 a2 __asm__("a2") = arg2;
-	register u64 a3 __asm__("a3") = 0;
+	register u64 a3 __asm__("a3") = arg3;
+	register u64 a4 __asm__("a4") = 0;
 	register u64 a6 __asm__("a6") = fid;
 	register u64 a7 __asm__("a7") = eid;
 
 	__asm__ volatile("ecall" : "+r"(a0), "+r"(a1)
-			 : "r"(a2), "r"(a3), "r"(a6), "r"(a7) : "memory");
+			 : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7)
+			 : "memory");
 	return (struct sbi_answer){ .error = a0, .value = a1 };
+}
+
+struct sbi_answer sbi(u64 eid, u64 fid, u64 arg0, u64 arg1, u64 arg2)
+{
+	return sbi4(eid, fid, arg0, arg1, arg2, 0);
 }
 
 struct sbi_answer covh(u64 fid, const u64 args[6])

@@ -111,13 +111,27 @@ void operations_move(void)
 	need("set_shmem", launch_set_shmem(nacl));
 }
 
+static void global_fence(void)
+{
+	need("global_fence", covh(COVE_COVH_GLOBAL_FENCE, (u64[6]){ 0 }).error);
+}
+
+static void local_fence(void)
+{
+	need("local_fence", covh(COVE_COVH_LOCAL_FENCE, (u64[6]){ 0 }).error);
+}
+
 void operation_before(enum operation operation)
 {
 	const char *refused;
 
-	if (operation != OP_RECLAIM)
+	if (operation == OP_RECLAIM)
+		need("convert_pages",
+		     launch_convert(AREA, RECLAIM_PAGES, &refused));
+	else if (operation == OP_LOCAL_FENCE)
+		global_fence();
+	else
 		return;
-	need("convert_pages", launch_convert(AREA, RECLAIM_PAGES, &refused));
 	others_fence();
 }
 
@@ -138,6 +152,12 @@ void operation_fill(struct frame *frame, enum operation operation)
 		frame_fill(frame, COVE_COVH_RUN_TVM_VCPU,
 			   (u64[6]){ tvm, 0, 2, 3, 4, 5 });
 		break;
+	case OP_GLOBAL_FENCE:
+		frame_fill(frame, COVE_COVH_GLOBAL_FENCE, NULL);
+		break;
+	case OP_LOCAL_FENCE:
+		frame_fill(frame, COVE_COVH_LOCAL_FENCE, NULL);
+		break;
 	default:
 		frame_fill(frame, NO_FUNCTION, NULL);
 	}
@@ -145,8 +165,9 @@ void operation_fill(struct frame *frame, enum operation operation)
 
 static void take_back(u64 pages)
 {
-	need("global_fence", covh(COVE_COVH_GLOBAL_FENCE, (u64[6]){ 0 }).error);
-	need("local_fence", covh(COVE_COVH_LOCAL_FENCE, (u64[6]){ 0 }).error);
+	global_fence();
+	others_fence();
+	local_fence();
 	need("reclaim_pages", covh(COVE_COVH_RECLAIM_PAGES,
 				   (u64[6]){ AREA, pages }).error);
 }
@@ -155,6 +176,10 @@ void operation_after(enum operation operation, struct record *record)
 {
 	if (operation == OP_CONVERT && !record->error)
 		take_back(CONVERT_PAGES);
+	if (operation == OP_GLOBAL_FENCE) {
+		others_fence();
+		local_fence();
+	}
 	if (operation != OP_SPIN && operation != OP_EXIT)
 		return;
 	record->runs = 1;

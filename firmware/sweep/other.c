@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What comes from another hart: an IPI for the host, and a remote fence, which
- * is M-mode's own business. One hart, the sender, sleeps until its timer, so
+ * What comes from another hart: an IPI for the host, and remote fences, which
+ * are M-mode's own business. One hart, the sender, sleeps until its timer, so
  * that its call lands at an instruction of the other hart's operation.
  *
  * The emulator runs the harts in their order, and from the first one on when a
@@ -17,7 +17,16 @@
 #define EID_IPI		0x735049UL
 #define IPI_SEND	0
 #define EID_RFENCE	0x52464e43UL
-#define RFENCE_SFENCE	1
+#define RFENCE_SFENCE		1
+#define RFENCE_HFENCE_GVMA	4
+#define RFENCE_HFENCE_VVMA	6
+#define EID_PMU		0x504d55UL
+#define PMU_COUNTERS	0
+#define PMU_MATCH	2
+#define PMU_FW_READ	5
+/* Clear the counter and start it */
+#define PMU_FLAGS	6
+#define PMU_FIRMWARE	0xf0000UL
 
 /* Time for the other hart to get ready, and for its call */
 #define LEAD		6000
@@ -34,6 +43,48 @@
 
 /* Not an arrival: the sender fences for itself, as pages' new owners ask for. */
 #define LOCAL_FENCE	ARRIVALS
+
+/*
+ * Remote fences: function of SBI RFENCE, and the firmware's own event that
+ * counts what it has served, so that none is lost unnoticed. That the harts
+ * have the H extension goes without saying where there are TVMs.
+ */
+static const struct {
+	u64 function;
+	u64 event;
+} fences[ARRIVALS] = {
+	[ARRIVE_FENCE] = { RFENCE_SFENCE, 11 },
+	[ARRIVE_HFENCE_GVMA] = { RFENCE_HFENCE_GVMA, 15 },
+	[ARRIVE_HFENCE_VVMA] = { RFENCE_HFENCE_VVMA, 19 },
+};
+
+/* Firmware counters of the receiver */
+static u64 counters[ARRIVALS];
+
+static void counters_start(void)
+{
+	u64 all = (1UL << sbi(EID_PMU, PMU_COUNTERS, 0, 0, 0).value) - 1;
+	struct sbi_answer answer;
+	unsigned int i;
+
+	for (i = ARRIVE_FENCE; i < ARRIVALS; i++) {
+		answer = sbi4(EID_PMU, PMU_MATCH, 0, all, PMU_FLAGS,
+			      PMU_FIRMWARE | fences[i].event);
+		need("counter_config_matching", answer.error);
+		counters[i] = answer.value;
+	}
+}
+
+static u64 fences_served(enum arrival arrival)
+{
+	struct sbi_answer answer;
+
+	if (!fences[arrival].event)
+		return 0;
+	answer = sbi(EID_PMU, PMU_FW_READ, counters[arrival], 0, 0);
+	need("counter_fw_read", answer.error);
+	return answer.value;
+}
 
 /* What the sender is to do */
 static struct {
@@ -75,7 +126,10 @@ static void obey(void)
 		answer = sbi(EID_IPI, IPI_SEND, 1, order.receiver, 0);
 		break;
 	case ARRIVE_FENCE:
-		answer = sbi(EID_RFENCE, RFENCE_SFENCE, 1, order.receiver, 0);
+	case ARRIVE_HFENCE_GVMA:
+	case ARRIVE_HFENCE_VVMA:
+		answer = sbi(EID_RFENCE, fences[order.arrival].function, 1,
+			     order.receiver, 0);
 		break;
 	default:
 		answer = covh(COVE_COVH_LOCAL_FENCE, (u64[6]){ 0 });
@@ -132,6 +186,8 @@ void others_fence(void)
 	send_order(LOCAL_FENCE, 0, 0);
 	await_done();
 	need("local_fence", order.error);
+	/* Waiting for the other hart, this one may go on in M-mode. */
+	csr_write(STIMECMP, csr_read("time") + SHORT_TURNS);
 }
 
 static void one_point(enum operation operation, enum arrival arrival, u64 k,
@@ -145,6 +201,7 @@ static void one_point(enum operation operation, enum arrival arrival, u64 k,
 	operation_fill(&frame, operation);
 	frame.k = k;
 	frame.sstatus = SSTATUS_SIE;
+	record->fences = -fences_served(arrival);
 	wake = csr_read("time") + LEAD;
 	send_order(arrival, wake, k);
 	sleep_until(wake);
@@ -171,6 +228,7 @@ static void one_point(enum operation operation, enum arrival arrival, u64 k,
 	record->sent = order.sent;
 	record->sent_end = order.sent_end;
 	record->sent_error = order.error;
+	record->fences += fences_served(arrival);
 	if (frame.taken)
 		record->scause = frame.taken_cause;
 	csr_write(STIMECMP, csr_read("time") + SHORT_TURNS);
@@ -199,18 +257,19 @@ static void sweep_operation(enum operation operation, enum arrival arrival)
 static void receiver(void)
 {
 	static const enum operation operations[] = {
-		OP_NULL, OP_EXIT, OP_RECLAIM,
+		OP_NULL, OP_EXIT, OP_RECLAIM, OP_CONVERT, OP_GLOBAL_FENCE,
+		OP_LOCAL_FENCE,
 	};
-	unsigned int i;
+	unsigned int i, arrival;
 
 	csr_write(STIMECMP, NEVER);
 	csr_write("sie", 0);
 	operations_move();
 	sweep_mailbox.hart = order.receiver;
-	for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-		sweep_operation(operations[i], ARRIVE_IPI);
-		sweep_operation(operations[i], ARRIVE_FENCE);
-	}
+	counters_start();
+	for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		for (arrival = ARRIVE_IPI; arrival < ARRIVALS; arrival++)
+			sweep_operation(operations[i], arrival);
 	/* A fence would not end it. */
 	sweep_operation(OP_SPIN, ARRIVE_IPI);
 	flush_records();

@@ -67,6 +67,9 @@ enum operation {
 	OP_SPIN,
 	/* A guest that makes two ECALLs: one for the TSM, one for the host */
 	OP_EXIT,
+	/* A fence of converted pages begins; a hart's own, which ends it */
+	OP_GLOBAL_FENCE,
+	OP_LOCAL_FENCE,
 	OPERATIONS,
 };
 
@@ -74,9 +77,11 @@ enum arrival {
 	/* Timer of the own hart, taken (sstatus.SIE) or only pending */
 	ARRIVE_TIMER_TAKEN,
 	ARRIVE_TIMER_PENDING,
-	/* From the other hart: an IPI, a remote fence */
+	/* From the other hart: an IPI, remote fences of its and of its guests' */
 	ARRIVE_IPI,
 	ARRIVE_FENCE,
+	ARRIVE_HFENCE_GVMA,
+	ARRIVE_HFENCE_VVMA,
 	ARRIVALS,
 };
 
@@ -168,6 +173,8 @@ struct record {
 	u64 stimecmp;
 	/** CSR time behind the reading of sip */
 	u64 sip_at;
+	/** Remote fences of this kind that M-mode has served on this hart */
+	u64 fences;
 };
 
 /** Filled by the payload, emptied by the harness */
@@ -234,6 +241,7 @@ struct sbi_answer {
 void *memset(void *to, int value, size_t count);
 void *memcpy(void *to, const void *from, size_t count);
 struct sbi_answer sbi(u64 eid, u64 fid, u64 a0, u64 a1, u64 a2);
+struct sbi_answer sbi4(u64 eid, u64 fid, u64 a0, u64 a1, u64 a2, u64 a3);
 struct sbi_answer covh(u64 fid, const u64 args[6]);
 void say(const char *text);
 void __attribute__((noreturn)) off(void);

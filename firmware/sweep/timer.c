@@ -86,6 +86,7 @@ void sweep_timer(void)
 {
 	static const enum operation order[] = {
 		OP_EXIT, OP_SPIN, OP_NULL, OP_CONVERT, OP_RECLAIM,
+		OP_GLOBAL_FENCE, OP_LOCAL_FENCE,
 	};
 	unsigned int i;
 

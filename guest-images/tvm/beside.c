@@ -69,6 +69,7 @@ static void print_result(unsigned long world, unsigned long rounds)
 	print_number("\nbeside: world=", world);
 	print_number(" rounds=", rounds);
 	print_number(" timers=", hart_timers());
+	print_number(" spurious=", hart_spurious());
 	print_number(" vlen=", hart_vlen());
 	if (!finding.what) {
 		print(" ok\n");

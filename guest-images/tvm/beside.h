@@ -65,6 +65,9 @@ void hart_check(void);
 unsigned long hart_vlen(void);
 unsigned long hart_timers(void);
 
+/** How often one came without the timer that was set; see beside_hart.c */
+unsigned long hart_spurious(void);
+
 /* beside_trap.S: saves what a C function may change and calls beside_trapped */
 void beside_vector(void);
 void beside_trapped(unsigned long scause, unsigned long sepc,

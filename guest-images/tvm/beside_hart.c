@@ -18,15 +18,24 @@
 /* Ticks of CSR time, of which there are 10 million a second */
 #define TIMER_AFTER	1000
 #define TIMER_LOST	20000000
+/*
+ * Looks at the time, a second's or more. An emulator that stood still for some
+ * seconds, and its timers with it, first shows a guest that the time is over.
+ */
+#define LOOKS_LOST	5000000UL
 
 static uint64_t hart_seed;
 static unsigned long vlenb;
 static int have_sstc;
 static int keeps_vector_csrs;
 
-/* The timer: when it is due (NEVER: it is not set) and how often it has come */
+/*
+ * The timer: when it is due (NEVER: it is not set), how often it has come, and
+ * how often an interrupt came without it
+ */
 static volatile unsigned long due = NEVER;
 static volatile unsigned long timers;
+static volatile unsigned long spurious;
 
 static uint64_t fp_wanted[FP_REGISTERS], fp_found[FP_REGISTERS];
 static struct vector vector_wanted, vector_found;
@@ -47,10 +56,38 @@ unsigned long hart_timers(void)
 	return timers;
 }
 
+unsigned long hart_spurious(void)
+{
+	return spurious;
+}
+
 static void set_timer(unsigned long when)
 {
 	if (have_sstc)
 		csr_write(STIMECMP, when);
+}
+
+/*
+ * An interrupt whose time has not come, which Sstc allows: STIP follows
+ * stimecmp "eventually". QEMU 10 makes some: riscv_timer_write_timecmp() leaves
+ * its timer of the value before running when the new one is in the past or
+ * all ones, and that one raises the interrupt without a look at stimecmp. A
+ * hart's two worlds share that timer, so that one's reaches the other.
+ *
+ * It is the hart's doing only when stimecmp is this guest's and writing it
+ * again ends it. What another has set in hvip stays.
+ */
+static void not_due(void)
+{
+	unsigned long pending;
+
+	spurious++;
+	expect("timer without need, stimecmp", csr_read(STIMECMP), due);
+	set_timer(due);
+	pending = csr_read("sip") & SIE_STIE;
+	/* The time behind sip: a timer that has come due meanwhile is in order. */
+	if (csr_read("time") < due)
+		expect("timer without need, pending", pending, 0);
 }
 
 /* Runs on the interrupted code's stack. */
@@ -65,8 +102,10 @@ void beside_trapped(unsigned long scause, unsigned long sepc,
 	}
 	if (scause != CAUSE_TIMER)
 		trapped(scause, sepc, stval);
-	if (due == NEVER || csr_read("time") < due)
-		expect("timer without need", csr_read(STIMECMP), due);
+	if (due == NEVER || csr_read("time") < due) {
+		not_due();
+		return;
+	}
 	timers++;
 	due = NEVER;
 	set_timer(NEVER);
@@ -118,12 +157,12 @@ void hart_fill(unsigned long round)
 void hart_wait(void)
 {
 	unsigned long start = csr_read("time");
-	unsigned long now = start;
+	unsigned long now = start, looks = 0;
 
 	/* Without a timer the hart is open to interrupts of the host as long. */
 	while (have_sstc ? due != NEVER : now - start < TIMER_AFTER) {
 		now = csr_read("time");
-		if (now - start > TIMER_LOST) {
+		if (now - start > TIMER_LOST && ++looks > LOOKS_LOST) {
 			expect("lost timer, stimecmp", csr_read(STIMECMP), due);
 			/* With the right stimecmp it is the interrupt that lacks. */
 			expect("lost timer interrupt", 0, 1);

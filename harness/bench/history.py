@@ -48,6 +48,8 @@ class Recipe:
         breakage: what makes them so.
         merges: whether there are side branches; not around commits that do not compile.
         seed: chooses what the other commits change.
+        kept: what C files gain stays in the image, so that each of these commits makes another
+            machine; else the linker drops it.
     """
 
     commits: int
@@ -57,6 +59,7 @@ class Recipe:
     breakage: Edit | None = None
     merges: bool = True
     seed: int = 1
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,8 @@ class _Maker:
             return f"docs: note {number}", {name: text}
         name = self._random.choice(self._sources)
         # A function that nobody calls: the file is compiled again and the image differs.
-        code = f"\nint history_step_{number}(int a);\nint history_step_{number}(int a)\n"
+        kept = "__attribute__((used, retain)) " if self._recipe.kept else ""
+        code = f"\nint history_step_{number}(int a);\n{kept}int history_step_{number}(int a)\n"
         code += f"{{\n\treturn a ^ {number};\n}}\n"
         text = self._text(line, name) + code.encode()
         return f"{name.removeprefix('lib/')}: step {number}", {name: text}

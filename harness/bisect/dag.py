@@ -56,6 +56,10 @@ class Dag:
         rows = (line.lstrip("-").split() for line in text.splitlines() if line.strip())
         return cls.of([(row[0], row[1:]) for row in rows])
 
+    def as_rev_list(self) -> str:
+        """Return the history as `from_rev_list` reads it, parents before their children."""
+        return "".join(" ".join((c, *parents)) + "\n" for c, parents in self.parents.items())
+
     def ancestors(self, commits: Iterable[str]) -> set[str]:
         """Return the commits and all their ancestors.
 

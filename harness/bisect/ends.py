@@ -4,6 +4,8 @@
 An end that should pass must do so once (the search itself comes back to it while luck is likely).
 An end that should fail is tried until it has failed several times, because that is the cheapest
 place to learn the failure rate: it is built only once. If it always fails, the failure is sure.
+Only the first of these failures come before the search. While the end has never passed, the others
+are made where a build is waited for, and before the answer at the latest.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from harness.bisect.problems import (
 )
 
 Counts = Mapping[Outcome, int]
+# Failures of a bad end that come before the search; the others of a sure failure can wait.
+_FIRST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,17 @@ class Ends:
         for end in self.bad:
             first = 0 if _judged(counts[end]) else 1
             yield from ((end, True) for _ in range(self._left(counts[end]) - first))
+
+    def urgent(self, counts: Mapping[str, Counts]) -> bool:
+        """Whether a trial is missing that the search cannot begin without."""
+        return any(
+            not _judged(counts[end]) or (fails and not self._plain(counts[end]))
+            for end, fails in self.missing(counts)
+        )
+
+    def _plain(self, counts: Counts) -> bool:
+        """Whether a bad end looks like one that always fails."""
+        return not counts[Outcome.GOOD] and counts[Outcome.BAD] >= _FIRST
 
     def _left(self, counts: Counts) -> int:
         """Return how many trials of a bad end are missing at least."""

@@ -80,6 +80,7 @@ class OptionsRecord(Struct, frozen=True, kw_only=True):
     jobs: int | None = None
     scheduler: str | None = None
     store: str | None = None
+    fresh: bool = False
 
 
 class BeginRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="begin"):
@@ -112,7 +113,7 @@ class LegRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="leg")
     """A search begins: its name, how many candidates, and how many trials are expected.
 
     `fixed` are settings of the configuration that stay in this search: the other tree's end.
-    `history` is what `git rev-list --parents --boundary` has said, parents as in `Dag`.
+    `history` is the `Dag` as `Dag.from_rev_list` reads it; empty for a list of values.
     """
 
     dt: str
@@ -160,7 +161,8 @@ class Tested(Struct, frozen=True, kw_only=True):
     `verdict`, `signature` and `title` are those of the run; `why` says in one line for people how
     `outcome` follows from it. `same_as` is the candidate with the same artefacts whose trial this
     is. `identity` is that of the build. `evidence` is the run's folder, relative to the
-    bisection's. `run` has all of the run where there was one.
+    bisection's. `run` has all of the run where there was one. `known` is the id of the earlier
+    bisection whose trial this is.
     """
 
     dt: str
@@ -179,6 +181,7 @@ class Tested(Struct, frozen=True, kw_only=True):
     identity: str = ""
     values: tuple[float, ...] = ()
     run: RunRecord | None = None
+    known: str | None = None
 
 
 class TrialRecord(Tested, frozen=True, kw_only=True, tag_field="event", tag="trial"):

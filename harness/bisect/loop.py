@@ -35,6 +35,7 @@ from harness.bisect.judge import (
     metric_of,
     reference_of,
 )
+from harness.bisect.known import Known
 from harness.bisect.labour import Hands, Ran, Searching
 from harness.bisect.metric import Metric, more_baseline
 from harness.bisect.oracle import JUDGED, Outcome
@@ -67,6 +68,7 @@ class Loop:
         baseline: candidate whose metric the others are compared with: the good end.
         past: what the journal has of this search already: steps and samples.
         earlier: steps of searches before this one, for the failure that is looked for.
+        known: trials of earlier bisections; None for none.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Loop:
     past: Sequence[Step] = ()
     earlier: Sequence[Step] = ()
     samples: Sequence[SampleRecord] = ()
+    known: Known | None = None
     interrupted: int = 0
     _steps: list[Tested] = field(default_factory=list)
     _values: dict[str, list[float]] = field(default_factory=dict)
@@ -159,8 +162,9 @@ class Loop:
             if built.error is not None:
                 why = f"does not build: {built.error.message}"
                 self._tell(trial, Judged(Outcome.SKIP, why, "build"), built.seconds)
-            elif not self._shared(trial, built):
+            elif not (self._shared(trial, built) or self._recalled(trial, built)):
                 self._begin(trial)
+        self._fill()
         if self._building is None and not self.search.ended:
             wanted = self._next_build()
             if wanted is not None:
@@ -171,6 +175,9 @@ class Loop:
         for trial in self._waiting:
             if trial.commit not in self._built:
                 return trial.commit, False
+        if not self._running:
+            # The next step is not asked for yet; a build of chance would only stand before its own.
+            return None
         likely = self.search.speculate(_AHEAD * self.hands.slots, self._active)
         return next(((c, True) for c in likely if c not in self._built), None)
 
@@ -226,6 +233,26 @@ class Loop:
                 self._tell(trial, Judged(step.outcome, why), 0.0, step.run, step.evidence, step)
                 return True
         return False
+
+    def _recalled(self, trial: Trial, built: BuiltCandidate) -> bool:
+        """Take a trial that an earlier bisection has made of this machine, if there is one."""
+        step = self.known.take(built.identity) if self.known is not None else None
+        if step is None or step.run is None:
+            return False
+        judged = judge_run(step.run, self.judge, reference_of([*self.earlier, *self._steps]))
+        why = f"bisection {step.known}: {judged.why}"
+        recalled = Judged(judged.outcome, why, judged.stage)
+        self._tell(trial, recalled, 0.0, step.run, step.evidence, known=step.known)
+        return True
+
+    def _fill(self) -> None:
+        """Begin trials that can be made at any time, while all others wait for their builds."""
+        if self.search.ended or not self._waiting or self._reference_missing:
+            return
+        for trial in self.search.fillers(self._active)[: self.hands.slots - len(self._running)]:
+            built = self._built.get(trial.commit)
+            if built is not None and not self._recalled(trial, built):
+                self._begin(trial)
 
     # --- trials ---
 
@@ -324,6 +351,7 @@ class Loop:
         run: RunRecord | None = None,
         evidence: str | None = None,
         same: Tested | None = None,
+        known: str | None = None,
     ) -> None:
         """Write an ended trial into the journal, and then tell the search."""
         built = self._built.get(trial.commit)
@@ -344,6 +372,7 @@ class Loop:
             "identity": built.identity if built else "",
             "values": tuple(self._values.get(trial.commit, ())),
             "run": run,
+            "known": known,
         }
         step: Step
         if judged.outcome is Outcome.SKIP:

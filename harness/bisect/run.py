@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from harness import __version__
 from harness.bisect.also import CornerSearch, Pair, name_of
 from harness.bisect.axes import GOOD, legs
+from harness.bisect.folders import folder_of, kept
 from harness.bisect.gitlog import git_log
 from harness.bisect.hands import SCRIPT_S, RealHands
 from harness.bisect.journal import (
@@ -39,6 +37,7 @@ from harness.bisect.journal import (
     TreeRecord,
     load_bisection,
 )
+from harness.bisect.known import PROGRAM, Known, program
 from harness.bisect.labour import Searching
 from harness.bisect.loop import SIGNALLED, Loop
 from harness.bisect.metric import Metric, part
@@ -48,47 +47,12 @@ from harness.bisect.subject import Subject, SubjectOptions, subject_for
 from harness.cells.backend import Backend
 from harness.cells.pool import CellPool
 from harness.cells.room import cores
-from harness.errors import CallerError, TeecallError, UsageError
+from harness.errors import CallerError, StoreError, TeecallError, UsageError
 from harness.files import write_atomic
 from harness.night.journal import now
 from harness.night.stops import listening
-from harness.resources import cache_dir
 
-_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
-_KEEP = 20
 GIT_LOG = "git-bisect.log"
-
-
-def folder_of() -> Path:
-    """Return the folder of all bisections."""
-    return cache_dir() / "bisects"
-
-
-def new_folder() -> Path:
-    """Return the folder of a new bisection; the oldest of many are removed."""
-    old = sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
-    for folder in old[: max(0, len(old) - _KEEP + 1)]:
-        shutil.rmtree(folder, ignore_errors=True)
-    return folder_of() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-
-
-def find(name: str | None) -> Path:
-    """Return the folder of a bisection: by its folder or (the end of) its id; None: the newest.
-
-    Raises:
-        UsageError: there is none, or several have this name.
-    """
-    if name and (Path(name) / "journal.jsonl").is_file():
-        return Path(name).absolute()
-    found = sorted(p for p in folder_of().glob("*") if _NAME.fullmatch(p.name))
-    if name:
-        found = [path for path in found if path.name.startswith(name) or path.name.endswith(name)]
-    if not found or (name and len(found) > 1):
-        known = ", ".join(path.name for path in found) or "none"
-        raise UsageError(
-            f"--resume {name or ''}: no such bisection, or several", f"in {folder_of()}: {known}"
-        )
-    return found[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +110,7 @@ def planned(
         candidates=len(search.candidates),
         expected=search.progress.expected,
         fixed=fixed,
+        history=dag.as_rev_list() if subject.where else "",
     )
     return Planned(subject, search, leg)
 
@@ -188,7 +153,7 @@ class Bisect:
             trees=resolved,
             judge=judge,
             options=options,
-            versions={"teecall": __version__},
+            versions={"teecall": __version__, PROGRAM: program()},
             node=platform.node(),
             cpus=len(os.sched_getaffinity(0)),
         )
@@ -220,7 +185,7 @@ class Bisect:
         except TeecallError as error:
             why, remedy, code = error.message, error.remedy, error.exit_code
             if not isinstance(error, CallerError):
-                remedy = remedy or again
+                remedy = f"{remedy}; then {again}" if remedy else again
         end = EndRecord(
             dt=now(),
             exit_code=code,
@@ -229,7 +194,12 @@ class Bisect:
             remedy=remedy,
             interrupted=code >= SIGNALLED,
         )
-        journal.write(end)
+        try:
+            journal.write(end)
+        except StoreError as error:
+            # What was found is told all the same; the journal is one that can be gone on with.
+            told = why or error.message, remedy or f"{error.remedy}; then {again}"
+            end = replace(end, exit_code=code or error.exit_code, why=told[0], remedy=told[1])
         return end
 
     def _all(self, journal: Journal, begin: BeginRecord) -> int:
@@ -302,7 +272,7 @@ class Bisect:
 
 def _resolved(tree: TreeRecord, options: OptionsRecord, judge: JudgeRecord) -> TreeRecord:
     leg = planned(FIRST, tree, options, judge).leg
-    return msgspec.structs.replace(tree, good_commits=leg.good, bad_commit=leg.bad)
+    return replace(tree, good_commits=leg.good, bad_commit=leg.bad)
 
 
 def _side(tree: TreeRecord, options: OptionsRecord, judge: JudgeRecord) -> tuple[Subject, str, str]:
@@ -351,6 +321,7 @@ class Work:
                 past=past.steps(name),
                 earlier=[step for step in past.steps() if step.leg != name],
                 samples=[sample for sample in past.samples if sample.leg == name],
+                known=Known(self.begin, kept(), past.steps()),
             )
             try:
                 loop.run()

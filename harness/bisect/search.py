@@ -108,7 +108,7 @@ class Search:
         """
         if outcome in JUDGED:
             self._judged += 1
-            self._steps += not self._verifying
+            self._steps += all(end != commit for end, _ in self._ends.missing(self._counts))
         self._counts[commit][outcome] += 1
         self._observations.append(Observation(commit, outcome))
         self._infra[commit] = self._infra[commit] + 1 if outcome is Outcome.INFRA else 0
@@ -146,15 +146,27 @@ class Search:
             return []
         if self._verifying:
             return self._end_trials(slots, running)
-        retests = _without(self._retests(self._best()[0]), running)
         if self._narrow():
-            if retests:
-                return [Trial(commit, Purpose.RETEST) for commit in retests[:slots]]
-            if running and self._certain():
+            retests = _without(self._retests(self._best()[0]), running)
+            # The ends first: where they have passed by luck, it is another culprit.
+            last = self.fillers(running) + [Trial(c, Purpose.RETEST) for c in retests]
+            if last:
+                return last[:slots]
+            if running and (self._certain() or self._owing):
                 return []
         nodes = [self.candidates.index[c] for c in running if c in self.candidates.index]
         found = choose(self._belief, self._known, slots, nodes)
         return [Trial(self.candidates.nodes[node], Purpose.SEARCH) for node in found]
+
+    def fillers(self, running: Sequence[str] = ()) -> list[Trial]:
+        """Return trials of the ends that can be made at any time before the answer.
+
+        They are for times at which a slot would be idle.
+
+        Args:
+            running: see `next`.
+        """
+        return [] if self._verifying else self._end_trials(None, running)
 
     def answer(self) -> Answer | None:
         """Return the culprit, or None while it is not known to the error that is allowed."""
@@ -163,13 +175,13 @@ class Search:
         limit = self.options.max_trials
         stopped = limit is not None and self._judged >= limit
         best, confidence = self._best()
-        conclusive = self._certain() and not self._retests(best)
+        conclusive = self._certain() and not self._retests(best) and not self._owing
         if not conclusive and not stopped:
             return None
         commits = self.candidates.commits
         return Answer(
             culprits=tuple(commits[number] for number in bits(best)),
-            skipped=tuple(commits[n] for n in bits(best) if n in self._known.skipped),
+            skipped=tuple(commits[n] for n in bits(best) if n in self._untestable),
             confidence=confidence,
             conclusive=conclusive,
             failure_rate=self._posterior.rate,
@@ -203,7 +215,7 @@ class Search:
         """Return the commits that are likely to be tested soon, likeliest first, to build ahead.
 
         Args:
-            count: how many at most.
+            count: how many at most, beside the ends.
             running: see `next`; whatever they show, the next step is among those returned.
         """
         belief = self._belief.copy()
@@ -214,8 +226,11 @@ class Search:
                 belief.observe(self.candidates.index[start], Outcome.GOOD)
         ends = {*self._ends.bad, *self._ends.good}
         nodes = [self.candidates.index[c] for c in running if c not in ends]
+        # The ends first: nothing between them is tested before.
+        ends_first = dict.fromkeys(end for end, _ in self._ends.missing(self._counts))
         found = likely_next(belief, self._known, count, nodes)
-        return [self.candidates.nodes[node] for node in found]
+        likely = [*ends_first, *(self.candidates.nodes[node] for node in found)]
+        return [commit for commit in likely if commit not in running][: count + len(ends_first)]
 
     @property
     def _posterior(self) -> Posterior:
@@ -223,6 +238,10 @@ class Search:
 
     @property
     def _verifying(self) -> bool:
+        return self._ends.urgent(self._counts)
+
+    @property
+    def _owing(self) -> bool:
         return next(self._ends.missing(self._counts), None) is not None
 
     @property
@@ -230,15 +249,20 @@ class Search:
         # A commit that was judged once and could not be tested later is not tried again.
         return Known(frozenset(self._tested - self._skipped), frozenset(self._skipped))
 
+    @property
+    def _untestable(self) -> frozenset[int]:
+        # What was judged once tells candidates apart, whatever stood in its way later.
+        return frozenset(self._skipped - self._tested)
+
     def _best(self) -> tuple[int, float]:
         """Return the likeliest set of candidates that trials can tell from the others."""
         weights = self._posterior.weights
-        if not self._skipped:
+        if not self._untestable:
             best = max(range(len(self.candidates)), key=weights.__getitem__)
             return 1 << best, weights[best]
         masses = {
             members: sum(weights[number] for number in bits(members))
-            for members in self._belief.classes(frozenset(self._skipped))
+            for members in self._belief.classes(self._untestable)
         }
         best = max(masses, key=masses.__getitem__)
         return best, min(masses[best], 1.0)
@@ -279,7 +303,7 @@ class Search:
     def _judged_at(self, commit: str) -> int:
         return sum(self._counts[commit][outcome] for outcome in JUDGED)
 
-    def _end_trials(self, slots: int, running: Sequence[str]) -> list[Trial]:
+    def _end_trials(self, slots: int | None, running: Sequence[str]) -> list[Trial]:
         missing = list(self._ends.missing(self._counts))
         fails = dict(missing)
         commits = _without([commit for commit, _ in missing], running)

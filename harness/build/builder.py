@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harness import resources
 from harness.build.artefacts import Artefacts
 from harness.build.firmware import OpenSbiRecipe, OverlayRecipe, TsmRecipe
 from harness.build.given import check_given
-from harness.build.jobs import Jobserver, Tools
 from harness.build.kernel import (
     IMAGE,
     CovhRecipe,
@@ -28,7 +26,6 @@ from harness.build.kernel import (
 )
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
 from harness.build.referenced import file_of, given, missing_recipes
-from harness.build.share import share_of
 from harness.build.store import Key, Store, key_of
 from harness.build.userland import GuestsRecipe, InitramfsRecipe, KvmToolRecipe, TvmToolRecipe
 from harness.config.schema import Config
@@ -38,6 +35,12 @@ from harness.locks import worker_pool
 from harness.sources.resolve import Sources
 from harness.tools import VersionCache, require
 from harness.ui import Ui
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from harness.build.jobs import Tools
+    from harness.build.share import Share
 
 T = TypeVar("T")
 
@@ -107,7 +110,7 @@ class Builder:
         self._cache = resources.cache_dir()
         self._store = Store(self._cache)
         offline = offline or bool(os.environ.get("TEECALL_OFFLINE"))
-        self._share = share_of(ui.note, offline)
+        self._share = _share(ui, offline)
         self.sources = Sources(config, ui, offline=offline, cache=self._cache)
 
     def run(self) -> Outcome:
@@ -203,6 +206,8 @@ class Builder:
         return {name: step for name, step in missing.items() if not found[name]}
 
     def _build(self, plan: dict[str, Step], missing: dict[str, Step]) -> None:
+        from harness.build.jobs import Jobserver, Tools
+
         jobserver = Jobserver(self._config.build.jobs or len(os.sched_getaffinity(0)))
         tools = Tools(jobserver)
         finished: dict[str, Future[None]] = {}
@@ -312,10 +317,22 @@ class Builder:
     def _versions(self, places: dict[str, Path]) -> dict[str, str]:
         names = ["opensbi", "overlay", "abi", "host", "tvm"]
         names += ["tsm", "mbedtls"] if "tsm" in places else []
+        # Headers of their own are part of what a firmware is; elsewhere `abi` says it all.
+        names += ["overlay-abi"] if self._config.opensbi.abi else []
+        names += ["tsm-abi"] if self._config.tsm.abi and "tsm" in places else []
         names += ["linux"] if "kernel" in places else []
         names += ["busybox"] if "initramfs" in places else []
         versions = {name: self.sources.identify(name).version for name in names}
         return {**versions, "compiler": self._compiler().partition(" / ")[0]}
+
+
+def _share(ui: Ui, offline: bool) -> Share | None:
+    """Return where artefacts are shared; most workstations share none and need not load how."""
+    if not os.environ.get("TEECALL_STORE"):
+        return None
+    from harness.build.share import share_of
+
+    return share_of(ui.note, offline)
 
 
 def _raise_first(futures: Iterable[Future[T]]) -> None:

@@ -55,6 +55,9 @@ class OpenSbiRecipe(Recipe):
             f"O={output}",
             "PLATFORM=generic",
             "BUILD_INFO=n",
+            # The other firmware images have the same code and are booted by nobody here.
+            "FW_JUMP=n",
+            "FW_PAYLOAD=n",
             flags=flags,
             environment={"GENFLAGS": " ".join([*general, *compiler_flags(flags)])},
         )

@@ -9,13 +9,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from harness.build.jobs import Tools
 from harness.config.schema import Config
 from harness.errors import BuildError, ConfigError
 from harness.sources.gittree import SKIPPED
 from harness.sources.resolve import Sources
+
+if TYPE_CHECKING:
+    from harness.build.jobs import Tools
 
 Inputs = dict[str, object]
 

@@ -14,6 +14,7 @@ processes, where it refuses to start any, and those are what Dask's workers are.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import gc
 import importlib
@@ -36,6 +37,7 @@ _PRELOAD = (
     "harness.trace.record",
     "harness.machine.forensics",
 )
+_PR_SET_PDEATHSIG = 1
 _ASK = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -44,6 +46,7 @@ def main() -> None:
     for module in _PRELOAD:
         importlib.import_module(module)
     gc.freeze()
+    _go_on_with_parents_death()
     # Nobody waits for the workers: the kernel reaps them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # Ctrl-C goes to the whole foreground group; the owner decides what it means for a worker.
@@ -64,6 +67,7 @@ def _be_worker(handle: int) -> None:
     status = 1
     try:
         os.set_inheritable(handle, False)
+        _go_on_with_parents_death()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in _ASK:
             signal.signal(number, _end)
@@ -81,6 +85,14 @@ def _be_worker(handle: int) -> None:
             sys.stderr.flush()
         # Not the interpreter's own way: what the nursery has registered to be done is not ours.
         os._exit(status)
+
+
+def _go_on_with_parents_death() -> None:
+    """Let the kernel send SIGCONT when the parent dies: a stopped process would not see its end.
+
+    A fork does not inherit this (prctl(2), PR_SET_PDEATHSIG). To one that runs it does nothing.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT.value, 0, 0, 0)
 
 
 def _end(number: int, _: object) -> None:

@@ -6,19 +6,50 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
+from functools import partial
 from typing import Any
 
 from harness.cells import wire
 from harness.errors import InfraError
+from harness.machine.process import state_of
+
+# A process of ours that somebody has stopped, and nobody lets go on for so long, is given up.
+STOPPED_S = 5.0
+_LOOK_S = 0.5
 
 
 class WorkerLost(InfraError):
-    """The process of a call ended without a result."""
+    """The process of a call ended without a result, or was stopped and is ended."""
+
+
+class _Stopped(Exception):
+    """A process was stopped from outside and does not go on."""
+
+
+def _await_answer(line: socket.socket, pid: int) -> None:
+    """Wait until something comes on a process's line.
+
+    Raises:
+        _Stopped: the process does nothing because somebody has stopped it, and this one goes on.
+    """
+    came = select.poll()
+    came.register(line, select.POLLIN)
+    seen = since = time.monotonic()
+    while not came.poll(_LOOK_S * 1e3):
+        now = time.monotonic()
+        # Ctrl-Z stops this process too: the time in which it could not look does not count.
+        if state_of(pid) != "T" or now - seen > 2 * _LOOK_S:
+            since = now
+        seen = now
+        if now - since >= STOPPED_S:
+            raise _Stopped
 
 
 class Nursery:
@@ -38,11 +69,11 @@ class Nursery:
         with self._mutex:
             try:
                 return self._forked()
-            except (OSError, EOFError):
+            except (OSError, EOFError, _Stopped):
                 self._close()
             try:
                 return self._forked()
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, _Stopped) as error:
                 raise InfraError(
                     f"no process can be started for a run: {error}",
                     "free memory, or use a smaller -j",
@@ -53,7 +84,9 @@ class Nursery:
         try:
             with theirs:
                 self._send(theirs)
-            return Call(ours, int(wire.receive(ours)))
+            assert self._process is not None
+            wait = partial(_await_answer, ours, self._process.pid)
+            return Call(ours, int(wire.receive(ours, wait)))
         except BaseException:
             ours.close()
             raise
@@ -89,6 +122,8 @@ class Nursery:
             self._control.close()
             self._control = None
         if self._process is not None:
+            # It has nothing to lose, and one that was stopped would not see that it is to end.
+            self._process.kill()
             self._process.wait()
             self._process = None
 
@@ -107,11 +142,18 @@ class Call:
         try:
             with contextlib.suppress(OSError):
                 wire.send(self._line, request)
-            is_value, outcome = pickle.loads(wire.receive(self._line))
+            wait = partial(_await_answer, self._line, self._pid)
+            is_value, outcome = pickle.loads(wire.receive(self._line, wait))
         except EOFError:
             raise WorkerLost(
                 "the process of the run ended without a result",
                 "it was killed, by hand or for want of memory, or Python itself failed",
+            ) from None
+        except _Stopped:
+            self.kill()
+            raise WorkerLost(
+                f"the process of the run was stopped from outside for {STOPPED_S:g} s",
+                "something sent it SIGSTOP; it was killed",
             ) from None
         finally:
             with self._mutex:

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.build.builder import build_all
 from harness.cli._json import Result, json_option
 from harness.cli._options import Options
-from harness.config.schema import Config
 from harness.errors import UsageError
 from harness.ui import QuietUi, Ui, styled
 from harness.verdict import Check, Verdict
 
 if TYPE_CHECKING:
+    from harness.config.schema import Config
     from harness.machine.machine import Machine
     from harness.report.record import RunRecord
     from harness.scenarios.report import Report
@@ -87,11 +86,10 @@ def _check_deterministic(name: str, running: Running) -> None:
 def _run_once(name: str, options: Options, running: Running) -> int:
     """Run a scenario once and print a line for each check."""
     from harness.machine.rundir import new_run
-    from harness.scenarios.report import last_screen
     from harness.scenarios.session import Session, run_scenario
 
     config = options.load().value
-    run = new_run(running.run_dir)
+    run = new_run(running.run_dir, tidy=False)
     with options.ui() as ui:
 
         def show(check: Check) -> None:
@@ -115,6 +113,8 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     if report.error is not None:
         raise report.error
     for failure in report.failures:
+        from harness.scenarios.report import last_screen
+
         for line in last_screen(failure):
             click.echo(line, err=True)
     assert report.verdict is not None
@@ -159,6 +159,7 @@ def _ending(record: RunRecord, config: Config, report: Report) -> list[str]:
 
 def show_command(options: Options, result: Result) -> int:
     """Print the command line that boots the machine, without booting it."""
+    from harness.build.builder import build_all
     from harness.machine.argv import printable, qemu_argv, terminal_wiring
     from harness.machine.prepare import plan_boot
 

@@ -3,20 +3,39 @@
 
 What is printed on stdout is the result: when it cannot be written, that is an error of the
 environment. What is printed on stderr only accompanies it: when that is lost, the work goes on.
+A terminal that was closed is no error of its own: the hang-up ends the command (SIGHUP, tty(4)).
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import signal
 import sys
+import threading
+import time
 from typing import TextIO
 
 from harness.errors import OutputLost
 
+# The kernel lets writes to a closed terminal fail before it sends SIGHUP, to a shell first.
+_HANG_UP_S = 1.0
+_hung_up = False
+
+
+def hang_up() -> None:
+    """Take note of SIGHUP: what the terminal does not take any more is dropped from now on."""
+    # A plain variable: a handler must not wait for a lock that the code below it may hold.
+    global _hung_up
+    _hung_up = True
+
 
 class _Stream(io.TextIOWrapper):
     """A standard stream that goes nowhere from the first failed write on."""
+
+    # Asked before anything is lost: a terminal that was closed answers that it is none.
+    terminal = False
 
     def write(self, text: str) -> int:
         """Write text."""
@@ -43,10 +62,23 @@ class _Stream(io.TextIOWrapper):
 
 class _Result(_Stream):
     def _lost(self, error: OSError) -> None:
+        if self.terminal and error.errno == errno.EIO:
+            _await_hang_up()
+            if _hung_up:
+                return
         raise OutputLost(
             f"cannot write the result to stdout: {error.strerror}",
             "the reader of the pipe has ended, or the disk is full",
         ) from error
+
+
+def _await_hang_up() -> None:
+    """Let SIGHUP, which is about to come, end the command by its handler."""
+    heard = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    main = threading.current_thread() is threading.main_thread()
+    if heard and main and not _hung_up:
+        # The handler's exception ends it early; without a signal the output is lost.
+        time.sleep(_HANG_UP_S)
 
 
 def _to_nowhere(number: int) -> None:
@@ -82,4 +114,6 @@ def _replaced(stream: TextIO | None, number: int, kind: type[_Stream]) -> _Strea
         raw = open(number, "wb", closefd=False)  # noqa: SIM115
     # Names of files may hold bytes that are no text: those go out as they came in.
     errors = "surrogateescape" if encoding.lower() == "utf-8" else "backslashreplace"
-    return kind(raw, encoding=encoding, errors=errors, line_buffering=by_line)
+    new = kind(raw, encoding=encoding, errors=errors, line_buffering=by_line)
+    new.terminal = new.isatty()
+    return new

@@ -103,7 +103,9 @@ def _number(text: str) -> int:
     try:
         return int(text, 0)
     except ValueError as error:
-        raise UsageError(f"--arg: {text!r} is no number", "write 42 or 0x2a") from error
+        raise UsageError(
+            f"--arg: {text!r} is no number", "give it in decimal, or in hexadecimal after 0x"
+        ) from error
 
 
 def _compared(reference: Reference) -> list[str]:

@@ -144,3 +144,54 @@ def harness(options: Options, rounds: int, jobs: int | None, result: Result) -> 
         click.echo(line)
     result.give(found.as_json())
     return 0
+
+
+@command.command()
+@config_options
+@click.option(
+    "--commits",
+    default=200,
+    show_default=True,
+    type=click.IntRange(min=4),
+    metavar="N",
+    help="Length of the history.",
+)
+@click.option("--seed", type=int, metavar="N", help="Of the history [default: one not used yet].")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="As of the bisection.")
+@json_option("Write the times to FILE too.")
+def bisect(
+    options: Options, commits: int, seed: int | None, jobs: int | None, result: Result
+) -> int:
+    """Time a bisection against `git bisect run` with make, QEMU and grep.
+
+    All ways search the same history, made from OpenSBI with one regression, on this machine. The
+    history is new, so that the store has none of its commits; what the store always has (kernel,
+    initramfs, TSM) all use, and each has built once before. The plain script waits for a timeout
+    where the machine hangs; a second one ends QEMU as soon as the console has said enough. Then
+    teecall searches again, with everything in the store.
+    """
+    import secrets
+    import tempfile
+    from pathlib import Path
+
+    from harness.bench.bisect import REGRESSION, Ground, measure
+    from harness.bench.history import Recipe
+    from harness.sources.resolve import Sources
+
+    config = options.load().value
+    with options.ui() as ui:
+        artefacts = build_all(config, ui, offline=options.offline)
+        sources = Sources(config, ui, offline=options.offline)
+        overlay = [sources.materialise("overlay"), sources.materialise("overlay-abi")]
+        opensbi = sources.materialise("opensbi")
+    number = secrets.randbits(32) if seed is None else seed
+    # Two thirds up: neither half is searched by luck.
+    recipe = Recipe(commits, commits * 2 // 3, [REGRESSION], seed=number, kept=True)
+    with tempfile.TemporaryDirectory(prefix="teecall-bench-") as folder:
+        words = [*_same(options), *(["--jobs", str(jobs)] if jobs else [])]
+        ground = Ground(config, artefacts, opensbi, overlay, words, Path(folder))
+        found = measure(ground, recipe)
+    for line in found.lines():
+        click.echo(line)
+    result.give({**found.as_json(), "seed": number})
+    return 0

@@ -8,27 +8,20 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
+from harness.cli._bisect_screen import Screen, finish
 from harness.cli._json import Result, json_option
 from harness.cli._judging import judging_options
 from harness.cli._options import Options, config_options
-from harness.cli._times import shown
-from harness.errors import OutputLost, UsageError
-from harness.ui import styled
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.bisect.journal import EndRecord, JudgeRecord, OptionsRecord, Record, TreeRecord
-    from harness.bisect.run import Bisect
+    from harness.bisect.journal import JudgeRecord, OptionsRecord, TreeRecord
     from harness.cells.backend import Backend
-
-_COLOURS = {"GOOD": "green", "BAD": "red", "SKIP": "yellow", "INFRA": "magenta"}
 
 
 def _rate(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
@@ -97,6 +90,7 @@ def _rate(context: click.Context, option: click.Parameter, text: str | None) -> 
     metavar="[ID]",
     help="Go on with an interrupted one [default: the newest].",
 )
+@click.option("--fresh", is_flag=True, help="Take no trial of an earlier bisection for one.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be searched.")
 @json_option("Write the answer, its evidence and every trial to FILE.")
 def command(
@@ -124,6 +118,7 @@ def command(
     store: str | None,
     out: Path | None,
     resume: str | None,
+    fresh: bool,
     dry_run: bool,
 ) -> int:
     """Find the commit of a component that broke something.
@@ -139,8 +134,9 @@ def command(
     teecall bisect --component opensbi --repo ../opensbi --good v1.5 --bad master --script ./try
     teecall bisect --resume
     """
+    from harness.bisect.folders import find, new_folder
     from harness.bisect.journal import OptionsRecord
-    from harness.bisect.run import Bisect, find, new_folder
+    from harness.bisect.run import Bisect
     from harness.build.share import VARIABLE
 
     if resume is not None:
@@ -161,6 +157,7 @@ def command(
         jobs=jobs or 1,
         scheduler=scheduler,
         store=store or os.environ.get(VARIABLE),
+        fresh=fresh,
     )
     trees = [_tree(component, repo, good, bad, values, stock)]
     if also is not None:
@@ -174,26 +171,13 @@ def command(
         return max(_plan(tree, how, judge) for tree in trees)
     # A configuration that is wrong is wrong at every commit.
     options.load()
-    screen = _Screen(options.quiet)
+    screen = Screen(options.quiet, how.jobs or 1)
     folder = (out or new_folder()).absolute()
     if (folder / "journal.jsonl").exists():
         raise UsageError(f"--out {folder}: holds another bisection", f"--resume {folder}")
     screen.bisect = Bisect(folder, _backend(how), how.jobs, screen.show)
-    code = screen.ended(
-        screen.bisect.begin(trees, judge, how, shlex.join(["teecall", *sys.argv[1:]]))
-    )
-    _give(folder, result)
-    return code
-
-
-def _give(folder: Path, result: Result) -> None:
-    """Write what the journal tells as JSON."""
-    if result.path is None:
-        return
-    from harness.bisect.journal import load_bisection
-    from harness.bisect.report import make_report
-
-    result.give(msgspec.to_builtins(make_report(load_bisection(folder))))
+    end = screen.bisect.begin(trees, judge, how, shlex.join(["teecall", *sys.argv[1:]]))
+    return finish(folder, end, result, quiet=options.quiet)
 
 
 def _tree(
@@ -221,11 +205,10 @@ def _resume(folder: Path, quiet: bool, result: Result) -> int:
     from harness.bisect.run import Bisect
 
     how = load_bisection(folder).begin.options
-    screen = _Screen(quiet)
+    screen = Screen(quiet, how.jobs or 1)
     screen.bisect = Bisect(folder, _backend(how), how.jobs, screen.show)
-    code = screen.ended(screen.bisect.resume(shlex.join(["teecall", *sys.argv[1:]])))
-    _give(folder, result)
-    return code
+    end = screen.bisect.resume(shlex.join(["teecall", *sys.argv[1:]]))
+    return finish(folder, end, result, quiet=quiet)
 
 
 def _backend(how: OptionsRecord) -> Callable[[], AbstractContextManager[Backend]]:
@@ -249,70 +232,3 @@ def _plan(tree: TreeRecord, how: OptionsRecord, judge: JudgeRecord) -> int:
     what = judge.script or judge.payload or judge.scenario
     click.echo(f"{plan.leg.candidates} candidates, about {plan.leg.expected} trials of {what}")
     return 0
-
-
-@dataclass
-class _Screen:
-    """What is printed while a bisection goes on: a line for each trial, with what is left."""
-
-    quiet: bool
-    bisect: Bisect | None = None
-    seconds: list[float] = field(default_factory=list)
-
-    def show(self, record: Record) -> None:
-        """Print what a record tells, as long as somebody reads it."""
-        from harness.bisect.journal import BuildRecord, LegRecord, Tested
-
-        if isinstance(record, LegRecord):
-            self._say(f"{record.candidates} candidates, about {record.expected} trials")
-        elif isinstance(record, BuildRecord) and (record.error or not record.cached):
-            how = styled("does not build", fg="red") if record.error else "built"
-            self._say(f"{how}: {record.candidate[:12]} ({record.seconds:.1f} s)")
-        elif isinstance(record, Tested):
-            if not record.same_as and record.seconds:
-                self.seconds.append(record.seconds)
-            word = styled(f"{record.outcome:<5}", fg=_COLOURS[record.outcome], bold=True)
-            name = record.candidate[:12]
-            took = f"({record.seconds:.2f} s)"
-            self._say(f"{word} {name}  {record.why} {took}{self._left()}")
-
-    def _left(self) -> str:
-        if self.bisect is None or self.bisect.search is None or not self.seconds:
-            return ""
-        # The record is shown before the search is told of it, so this is one trial behind.
-        progress = self.bisect.search.progress
-        left = max(progress.expected - 1, 0)
-        time = shown(left * median(self.seconds))
-        return f"  [{progress.remaining} left, about {left} trials, {time}]"
-
-    def _say(self, line: str) -> None:
-        if not self.quiet:
-            try:
-                click.echo(line)
-            except OutputLost:
-                # Nobody reads any more: a bisection goes on by itself.
-                self.quiet = True
-
-    def ended(self, end: EndRecord) -> int:
-        """Print what came of it, and return the exit code."""
-        from harness.bisect.journal import load_bisection
-
-        assert self.bisect is not None
-        folder = self.bisect.folder
-        for answer in load_bisection(folder).answers:
-            if answer.blame is not None:
-                click.echo(f"broken by: {answer.blame}")
-                continue
-            sure = "" if answer.conclusive else ", not sure enough"
-            one = "culprit" if len(answer.culprits) == 1 else "one of these is the culprit"
-            click.echo(f"{one} ({answer.confidence:.1%}{sure}, {answer.trials} trials):")
-            for commit in answer.culprits:
-                found = answer.described[commit]
-                skipped = " (cannot be tested)" if commit in answer.skipped else ""
-                click.echo(f"  {commit[:12]} {found.title}{skipped}")
-        if end.why:
-            click.echo(f"{styled('error', fg='red')}: {end.why}", err=True)
-        if end.remedy:
-            click.echo(f"remedy: {end.remedy}", err=True)
-        click.echo(f"{shown(end.duration_s)}, journal in {folder}")
-        return end.exit_code

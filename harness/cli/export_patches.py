@@ -50,7 +50,7 @@ def command(options: Options, output: Path | None, signoff: str | None, result: 
     author = _author(signoff)
     with options.ui() as ui:
         sources = Sources(options.load().value, ui, offline=options.offline)
-        files = overlay_files(sources.materialise("overlay"), sources.materialise("abi"))
+        files = overlay_files(sources.materialise("overlay"), sources.materialise("overlay-abi"))
     patches = series(files, author)
     told = {"folder": output, "patches": [patch.name for patch in patches]}
     if output is None:

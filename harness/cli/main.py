@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from click.shell_completion import CompletionItem
 
 from harness import __version__
 from harness.cli import _streams
+from harness.cli._exits import exit_codes
 from harness.errors import (
     Interrupted,
     OutputLost,
@@ -55,6 +57,9 @@ def summary(path: Path) -> str:
     return ""
 
 
+_CODES = re.compile(r"[Ee]xit code[^.]*\d")
+
+
 class VerbGroup(click.Group):
     """A group that imports a verb's module when the verb is used, not before."""
 
@@ -67,6 +72,9 @@ class VerbGroup(click.Group):
         module = importlib.import_module("harness.cli." + cmd_name.replace("-", "_"))
         command = module.command
         assert isinstance(command, click.Command)
+        # Some tell more of them than fits into a line.
+        if not _CODES.search(command.help or ""):
+            command.epilog = exit_codes(cmd_name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -150,6 +158,8 @@ def run(args: list[str]) -> int:
 
 def _end(number: int, _: object) -> None:
     """End as on ctrl-C, so that context managers stop tools and remove their folders."""
+    if number == signal.SIGHUP:
+        _streams.hang_up()
     raise Interrupted(number)
 
 
@@ -172,8 +182,6 @@ def _speak_utf8() -> None:
 
 def main() -> None:
     """Entry point of the `teecall` command."""
-    # Start-up makes many objects that all stay: looking through them for garbage only costs time.
-    gc.set_threshold(100_000)
     _speak_utf8()
     _streams.prepare()
     _listen_to_signals()
@@ -183,4 +191,7 @@ def main() -> None:
     except OutputLost as error:
         report(error)
         code = error.exit_code
+    # The interpreter's last look for garbage, in all that was ever loaded, takes longer than all
+    # else it does at its end; what files and locks need is done by their own context managers.
+    gc.freeze()
     sys.exit(code)

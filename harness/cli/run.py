@@ -24,6 +24,7 @@ class _Listing(click.Command):
         rows = [(name, summary(folder / f"{SCENARIOS[name]}.py")) for name in sorted(SCENARIOS)]
         with formatter.section("Scenarios"):
             formatter.write_dl(rows)
+        super().format_epilog(ctx, formatter)
 
 
 def _scenarios(ctx: click.Context, option: click.Parameter, incomplete: str) -> list[str]:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 from harness.build.artefacts import Artefacts
 from harness.config.schema import Config
-from harness.host.host import Host
-from harness.machine.console import Console
-from harness.machine.deadline import Deadline, slowness
 from harness.machine.machine import Machine, start_machine
 from harness.machine.prepare import prepare_boot
 from harness.machine.rundir import RunDir
 
 if TYPE_CHECKING:
     from harness.attest.root import RootOfTrust
+    from harness.host.host import Host
 
 
 @contextlib.contextmanager
@@ -55,6 +53,11 @@ def reach_shell(machine: Machine, while_booting: Callable[[], None] | None = Non
     Raises:
         MachineCrash, MachineHang, DeadlineExceeded: it never answered.
     """
+    # What talks to the host is loaded while the machine boots.
+    from harness.host.host import Host
+    from harness.machine.console import Console
+    from harness.machine.deadline import Deadline, slowness
+
     config = machine.config
     serial = config.console.mode == "serial"
     stream = machine.uart if machine.shell is None else machine.shell

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from harness.config.schema import Config
 from harness.errors import InfraError, MachineCrash, MachineError, MachineHang, TeecallError
@@ -22,8 +23,6 @@ from harness.machine.argv import (
     silent_uart,
     terminal_wiring,
 )
-from harness.machine.deadline import Deadline
-from harness.machine.deaths import COMPONENTS, Death, DeathWatch, expectation
 from harness.machine.debugport import DebugPort, held_by_debugger
 from harness.machine.monitor import Monitor
 from harness.machine.pipe import OutputPipe
@@ -31,7 +30,10 @@ from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
 from harness.machine.rundir import RunDir
 from harness.machine.streams import Drain, Stream, with_notes
-from harness.machine.timeline import write_readable
+
+if TYPE_CHECKING:
+    from harness.machine.deadline import Deadline
+    from harness.machine.deaths import Death, DeathWatch
 
 _MIB = 1 << 20
 # After the consoles are closed QEMU is all but gone; its status follows at once.
@@ -102,6 +104,8 @@ class Machine:
         Returns:
             The list that takes the deaths that `check` and the end of the block find.
         """
+        from harness.machine.deaths import COMPONENTS, expectation
+
         unknown = set(components) - COMPONENTS
         if unknown or not components:
             raise ValueError(f"allow() takes components of {sorted(COMPONENTS)}, not {components}")
@@ -313,7 +317,7 @@ def start_machine(
         uart = drain.add("uart", output or wires.ours["uart"], patient=patient)
         shell = drain.add("shell", wires.ours["shell"]) if has_shell else None
         monitor = Monitor(wires.ours["monitor"])
-        stack.callback(write_readable, run, drain.streams, time.monotonic())
+        stack.callback(_write_readable, run, drain, time.monotonic())
         stack.callback(_correct_logs, drain, run)
         stack.callback(drain.finish)
         stack.callback(monitor.close)
@@ -324,7 +328,16 @@ def start_machine(
         if output is not None:
             output.hand_over()
         drain.start()
+        # The machine boots beside whatever is loaded from here on.
+        from harness.machine.deaths import DeathWatch
+
         yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, DeathWatch())
+
+
+def _write_readable(run: RunDir, drain: Drain, started: float) -> None:
+    from harness.machine.timeline import write_readable
+
+    write_readable(run, drain.streams, started)
 
 
 def _correct_logs(drain: Drain, run: RunDir) -> None:

@@ -26,6 +26,19 @@ _QUIT_S = 2.0
 _TERM_S = 2.0
 
 
+def state_of(pid: int) -> str:
+    """Return the state of a process as in proc_pid_stat(5), such as `T` for one that is stopped.
+
+    Empty when there is no such process.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    # The name before the state is in parentheses, and may hold some itself.
+    return stat.rpartition(")")[2].split()[0]
+
+
 class Watcher:
     """The process group that dies with this process."""
 
@@ -117,12 +130,7 @@ class Qemu:
     @property
     def stopped(self) -> bool:
         """Whether somebody has stopped QEMU (SIGSTOP, a debugger), so that it cannot go on."""
-        try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii", errors="replace")
-        except OSError:
-            return False
-        # The name before the state is in parentheses, and may hold some itself.
-        return stat.rpartition(")")[2].split()[0] in ("T", "t")
+        return state_of(self.pid) in ("T", "t")
 
     def wait(self, seconds: float) -> int | None:
         """Wait for QEMU to end by itself; return its status, or None if it did not."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -88,7 +89,14 @@ class GuestRam:
             yield start, at
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back.
+
+        The kernel frees hundreds of megabytes page by page; a thread waits for that, and the
+        interpreter's end for the thread.
+        """
+        threading.Thread(target=self._free, name="ram").start()
+
+    def _free(self) -> None:
         self._map.close()
         os.close(self.fd)
 

@@ -76,12 +76,13 @@ class RunDir:
         return self.write(name, json.dumps(value, indent=2) + "\n")
 
 
-def new_run(path: Path | None = None) -> RunDir:
+def new_run(path: Path | None = None, *, tidy: bool = True) -> RunDir:
     """Make the folder of a new run; `latest` beside it points at it.
 
     Args:
         path: folder to use, in which evidence of an earlier run is removed; None makes
             `runs/<timestamp>-<id>` in the cache, where old runs are removed.
+        tidy: remove them now; otherwise `tidy_beside` does, when there is time.
 
     Raises:
         UsageError: `path` is no folder, or another run uses it.
@@ -98,8 +99,16 @@ def new_run(path: Path | None = None) -> RunDir:
     folder = _made(runs / f"{stamp}-{secrets.token_hex(3)}")
     run = RunDir(folder, _locked(folder))
     point_latest(folder)
-    prune(runs, time.time())
+    if tidy:
+        tidy_beside(run)
     return run
+
+
+def tidy_beside(run: RunDir) -> None:
+    """Remove old runs of the cache, where the run is one of the cache's."""
+    runs = cache_dir() / "runs"
+    if run.path.parent == runs:
+        prune(runs, time.time())
 
 
 def _locked(folder: Path) -> int:

@@ -26,6 +26,8 @@ _CHUNK = 4096
 # a pipe answers, and an answer that comes late is typed into whatever runs by then.
 _QUESTION = b"\x1b[6n"
 _PROMPT = re.compile(rb"(?:\A|\n)[^\n]{0,40}[#$>] (?:\x1b\[6n)?\Z")
+# Our init starts the UART's shell only for somebody who wants it, where programs have the port.
+_OFFER = b"teecall: press Enter for a shell"
 # A program that reads the script itself gives no prompt. Its next line is then sent anyway.
 _NO_PROMPT_S = 1.0
 
@@ -76,12 +78,26 @@ def interact(machine: Machine) -> None:
     shown = threading.Thread(target=_show, args=(machine.uart,), name="terminal", daemon=True)
     with _raw(source):
         shown.start()
+        threading.Thread(target=_enter, args=(machine.uart,), name="enter", daemon=True).start()
         if os.isatty(source):
             _type(machine, source)
         else:
             _play(machine, source)
     if machine.uart.closed:
         shown.join()
+
+
+def _enter(uart: Stream) -> None:
+    """Press Enter once the host offers a shell; one that starts by itself offers none."""
+    position, offered = 0, False
+    with uart.news:
+        while not uart.closed and not offered:
+            offered = _OFFER in uart.read(position)
+            position = max(0, uart.end - len(_OFFER))
+            if not offered:
+                uart.news.wait()
+    if offered:
+        uart.send(b"\n")
 
 
 def _type(machine: Machine, source: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 _PLACE = re.compile(r"tsmd: TSM (\w+) at: mepc=0x([0-9a-f]+) ra=0x([0-9a-f]+) sp=0x([0-9a-f]+)")
 # Numbers of registers in DWARF for RISC-V.
-_RA, _SP = 1, 2
+_RA, _SP, _FP = 1, 2, 8
 _LONGEST = 64
 
 
@@ -106,9 +106,10 @@ class Unwinder:
     def _step(self, pc: int, ra: int, sp: int, memory: Memory) -> tuple[int, int] | None:
         """Return the caller's pc and sp, or None at the end of the way."""
         rules = self._rules(pc)
-        if rules is None or rules["cfa"].reg != _SP:
+        size = self._frame_size(pc, rules) if rules is not None else None
+        if rules is None or size is None:
             return None
-        frame = sp + rules["cfa"].offset
+        frame = sp + size
         rule = rules.get(_RA)
         if rule is not None and rule.type == "OFFSET":
             try:
@@ -117,10 +118,28 @@ class Unwinder:
                 return None
         return (ra, frame) if ra and frame >= sp else None
 
+    def _frame_size(self, pc: int, rules: dict[Any, Any]) -> int | None:
+        """Return how far the caller's stack is above the stack pointer, in bytes.
+
+        Code that is not optimised counts from its frame pointer, which the firmware does not
+        print. Its stack pointer stays where the function's first instructions have put it, as
+        nothing in the image has a size that only the run knows.
+        """
+        if rules["cfa"].reg == _SP:
+            return int(rules["cfa"].offset)
+        if rules["cfa"].reg != _FP:
+            return None
+        sizes = [row["cfa"].offset for row in self._rows(pc) if row["cfa"].reg == _SP]
+        return max(sizes, default=None)
+
     def _rules(self, pc: int) -> dict[Any, Any] | None:
         """Return the row of the frame table that holds at an address."""
+        rows = [row for row in self._rows(pc) if row["pc"] <= pc]
+        return rows[-1] if rows else None
+
+    def _rows(self, pc: int) -> _Rows:
+        """Return the frame table of the function at an address."""
         index = bisect_right(self._frames, pc, key=lambda frame: frame[0]) - 1
         if index < 0 or pc >= self._frames[index][1]:
-            return None
-        rows = [row for row in self._frames[index][2] if row["pc"] <= pc]
-        return rows[-1] if rows else None
+            return []
+        return self._frames[index][2]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import ConfigError
+from harness.machine.ram import GuestRam
 from harness.machine.symbols import ElfSymbols, Symbol
 from harness.scenarios.audit_table import MAX_CSRS, Table
 from harness.trace.ring import Memory
@@ -122,6 +123,14 @@ class AuditMemory:
     def plan_place(self) -> Symbol:
         """Return where the plan goes in the host's image."""
         return self._host.object("audit_plan")
+
+    def let_die(self, ram: GuestRam) -> None:
+        """Let the host make the call in which the TSM dies."""
+        ram.write(self._host.object("audit_go").address, (1).to_bytes(8, "little"))
+
+    def in_host(self, address: int) -> str:
+        """Return the host's symbol at an address with the offset from it, or nothing."""
+        return self._host.describe(address) or ""
 
     def boot_henvcfg(self, memory: Memory) -> int:
         """Return what henvcfg could hold before the host ran."""

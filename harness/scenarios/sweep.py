@@ -10,7 +10,7 @@ its tick and its devices live on beside a TVM that never ends.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.build.builder import Builder
@@ -21,7 +21,7 @@ from harness.machine.machine import Machine
 from harness.machine.rundir import RunDir
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, tools
-from harness.scenarios.sweep_checks import Place
+from harness.scenarios.sweep_checks import FENCES, Place
 from harness.scenarios.sweep_linux import STEPS as LINUX
 from harness.scenarios.sweep_machine import Sweep, Tally, deterministic
 from harness.scenarios.sweep_memory import Arrival, Operation, Plan, SweepMemory
@@ -73,16 +73,22 @@ def boot(smoke: Smoke) -> str:
 def timer(smoke: Smoke) -> str:
     """Let the own timer expire at each point of each operation; the outcome must be right."""
     tally = _sweep(smoke).take((Arrival.TIMER_TAKEN, Arrival.TIMER_PENDING))
-    _stopped(tally, Operation.CONVERT, Operation.RECLAIM, Operation.SPIN)
+    arrivals = (Arrival.TIMER_TAKEN, Arrival.TIMER_PENDING)
+    _all_met(tally, tuple(Operation), arrivals)
+    _stopped(tally, arrivals, Operation.CONVERT, Operation.RECLAIM, Operation.SPIN)
     return _told(smoke, "timer", tally)
 
 
 def other_hart(smoke: Smoke) -> str:
-    """Let another hart's IPI and remote fence arrive at each point of the operations."""
+    """Let another hart's IPI and remote fences arrive at each point of the operations."""
     if smoke.config.machine.harts < 2:
         return "this machine has no other hart"
-    tally = _sweep(smoke).take((Arrival.IPI, Arrival.FENCE))
-    return _told(smoke, "other_hart", tally)
+    tally = _sweep(smoke).take((Arrival.IPI, *FENCES))
+    _all_met(tally, tuple(Operation), (Arrival.IPI,))
+    # A fence would not end a TVM that spins.
+    _all_met(tally, [each for each in Operation if each is not Operation.SPIN], FENCES)
+    _stopped(tally, (Arrival.IPI,), Operation.CONVERT, Operation.RECLAIM, Operation.SPIN)
+    return f"{_told(smoke, 'other_hart', tally)}; {_by_arrival(smoke, tally)}"
 
 
 def poweroff(smoke: Smoke) -> str:
@@ -170,12 +176,32 @@ def _sweep(smoke: Smoke) -> Sweep:
     return smoke.sweep
 
 
-def _stopped(tally: Tally, *operations: Operation) -> None:
+def _all_met(tally: Tally, operations: Sequence[Operation], arrivals: Sequence[Arrival]) -> None:
+    """Check that the payload has swept all it is to sweep."""
+    for operation in operations:
+        for arrival in arrivals:
+            if not tally.arrived(operation, arrival):
+                raise CheckFailed(f"no {arrival.name} ever met {operation.name}", "see uart.log")
+
+
+def _stopped(tally: Tally, arrivals: Sequence[Arrival], *operations: Operation) -> None:
     """Check that interrupts did stop these: otherwise the sweep has not swept."""
     for operation in operations:
-        for arrival in (Arrival.TIMER_TAKEN, Arrival.TIMER_PENDING):
+        for arrival in arrivals:
             if not tally.outcomes[operation, arrival]:
-                raise CheckFailed(f"no interrupt ever stopped {operation.name}", "see events.json")
+                raise CheckFailed(
+                    f"no {arrival.name} ever stopped {operation.name}", "see events.json"
+                )
+
+
+def _by_arrival(smoke: Smoke, tally: Tally) -> str:
+    """Report at how many instructions each kind of the other hart's doings arrived."""
+    counts = {
+        arrival.name: sum(tally.arrived(operation, arrival) for operation in Operation)
+        for arrival in (Arrival.IPI, *FENCES)
+    }
+    smoke.metrics |= {f"other_hart_{name}": count for name, count in counts.items()}
+    return ", ".join(f"{name} at {count}" for name, count in counts.items())
 
 
 def _told(smoke: Smoke, name: str, tally: Tally) -> str:

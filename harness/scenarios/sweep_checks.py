@@ -26,7 +26,11 @@ _ANSWERS = {
     Operation.RECLAIM: (Error.SUCCESS, 17),
     Operation.SPIN: (Error.SUCCESS, 0),
     Operation.EXIT: (Error.SUCCESS, 0),
+    Operation.GLOBAL_FENCE: (Error.SUCCESS, 0),
+    Operation.LOCAL_FENCE: (Error.SUCCESS, 0),
 }
+# Of the host's own translations, and of its guests': SBI RFENCE.
+FENCES = (Arrival.FENCE, Arrival.HFENCE_GVMA, Arrival.HFENCE_VVMA)
 _CSRS = (
     *("sepc", "scause", "stval", "scounteren", "vsscratch", "vsepc", "vstval", "htimedelta"),
     *("hedeleg", "hideleg", "sie", "sstatus.SIE"),
@@ -103,7 +107,7 @@ def problems(point: Point, events: Sequence[Event]) -> Iterator[str]:
     yield from _crossings(point, events)
     if point.arrival == Arrival.TIMER_PENDING:
         yield from _left_pending(point)
-    elif point.arrival == Arrival.FENCE:
+    elif point.arrival in FENCES:
         yield from _unnoticed(point, events)
     else:
         yield from _taken(point, events)
@@ -196,6 +200,8 @@ def _unnoticed(point: Point, events: Sequence[Event]) -> Iterator[str]:
     """A remote fence is M-mode's own service: neither host nor TSM take part."""
     if point.sent_error:
         yield f"the remote fence answered {point.sent_error}"
+    if point.fences != 1:
+        yield f"M-mode served {point.fences} remote fences on the hart instead of one"
     if point.taken:
         yield f"the remote fence made the host take scause {point.taken_cause:#x}"
     if _count(events, Kind.TEERET_INTERRUPTED):

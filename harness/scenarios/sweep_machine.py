@@ -18,7 +18,7 @@ from harness.machine.bare import wait_line
 from harness.machine.deadline import scaled
 from harness.machine.machine import Machine
 from harness.scenarios.runner import CheckFailed
-from harness.scenarios.sweep_checks import Place, pending_at, place_of, problems
+from harness.scenarios.sweep_checks import FENCES, Place, pending_at, place_of, problems
 from harness.scenarios.sweep_memory import Arrival, Operation, Point, SweepMemory
 from harness.trace.record import Recorder
 from harness.trace.ring import Event, Ring, merge
@@ -70,7 +70,7 @@ class Tally:
         key = Operation(point.operation), Arrival(point.arrival)
         # Nothing of the TVM shows where a remote fence came. Up to then all is as with the IPI.
         at = point.operation, point.k
-        place = self._known.get(at) if point.arrival == Arrival.FENCE else None
+        place = self._known.get(at) if point.arrival in FENCES else None
         place = place or place_of(point, events)
         if point.arrival == Arrival.IPI:
             self._known[at] = place
@@ -86,6 +86,11 @@ class Tally:
         """Return at how many instructions of an operation something arrived in some places."""
         found = self.places.items()
         return sum(len(offsets) for (_, _, place), offsets in found if place in places)
+
+    def arrived(self, operation: Operation, arrival: Arrival) -> int:
+        """Return at how many instructions of an operation, and around it, something arrived."""
+        found = self.places.items()
+        return sum(len(offsets) for key, offsets in found if key[:2] == (operation, arrival))
 
     def as_json(self) -> list[dict[str, object]]:
         """Return the counts as plain data."""

@@ -17,7 +17,7 @@ from harness.trace.ring import Memory
 _MAGIC = 0x5045455753
 _PLAN = struct.Struct("<10Q")
 _HEAD = struct.Struct("<5Q")
-_RECORD = struct.Struct("<12Qq11QqQQ")
+_RECORD = struct.Struct("<12Qq11QqQQQ")
 _DELAY = struct.Struct("<24s4Qq")
 _BATCH = 48
 _DELAYS = 16
@@ -31,6 +31,8 @@ class Operation(IntEnum):
     RECLAIM = 2
     SPIN = 3
     EXIT = 4
+    GLOBAL_FENCE = 5
+    LOCAL_FENCE = 6
 
 
 class Arrival(IntEnum):
@@ -40,6 +42,8 @@ class Arrival(IntEnum):
     TIMER_PENDING = 1
     IPI = 2
     FENCE = 3
+    HFENCE_GVMA = 4
+    HFENCE_VVMA = 5
 
 
 class Plan(NamedTuple):
@@ -100,6 +104,7 @@ class Point(NamedTuple):
     sent_error: int
     stimecmp: int
     sip_at: int
+    fences: int
 
     @property
     def name(self) -> str:

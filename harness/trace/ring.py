@@ -15,6 +15,7 @@ from harness.machine.symbols import Symbol
 TIMEBASE_HZ = 10_000_000
 EVENT = struct.Struct("<QQHHIQQqQQ")
 HEADER = struct.Struct("<QIIQ40x")
+_NAMES = {kind.value: kind.name for kind in abi.Event}
 
 
 class Memory(Protocol):
@@ -53,10 +54,7 @@ class Event:
     @property
     def name(self) -> str:
         """Name of the kind."""
-        try:
-            return abi.Event(self.kind).name
-        except ValueError:
-            return f"KIND_{self.kind}"
+        return _NAMES.get(self.kind) or f"KIND_{self.kind}"
 
     @property
     def function(self) -> int:

@@ -41,7 +41,9 @@ ROWS = parse_header((OVERLAY / "tsmd_csrs.h").read_text())
 EQUIVALENT = {"htinst": "QEMU 10.0 keeps nothing that is written to htinst"}
 # The switch names these apart from the table, so that it does not compile without their rows.
 NAMED = ("scause", "stval", "hvip")
-SAMPLE = ("sscratch", "vsatp", "menvcfg")
+# A TSM that is not entered at its own entry finds and writes down nothing.
+SAYS = {"stvec": "entered at the host's stvec .*not in tsmd_csrs.h"}
+SAMPLE = ("stvec", "sscratch", "vsatp", "menvcfg")
 
 Audit = Callable[..., SmokeResult]
 
@@ -89,5 +91,5 @@ def test_a_lost_row_is_caught(name: str, audit: Audit, tmp_path: Path) -> None:
     if name in NAMED:
         assert result.failed() == ["build"], result.screen
         return
-    found = rf"finds {name} = |\[tsmd_csrs.h {name}\]"
+    found = SAYS.get(name, rf"finds {name} = |\[tsmd_csrs.h {name}\]")
     assert re.search(found, result.screen), result.screen

@@ -29,3 +29,12 @@ def test_kvm_guests_and_tvms_keep_their_state(variant: str, scenario: Scenario) 
     assert all(check["verdict"] == "PASS" for check in result.report["checks"]), result.screen
     vector = "vector registers of 128 bits" if variant == "vector" else "no vector registers"
     assert vector in result.check("kvm-outlives")["detail"]
+
+
+def test_one_hart_proves_what_it_can(scenario: Scenario) -> None:
+    """A KVM guest comes and goes beside a TVM; what needs a second hart is skipped."""
+    result = scenario("beside-kvm", "--set", "machine.harts=1")
+    assert result.failed() == [], result.screen
+    assert result.check("tvm-outlives")["verdict"] == "PASS", result.screen
+    assert result.check("fences")["verdict"] == "PASS", result.screen
+    assert result.check("two-harts")["verdict"] == "SKIP", result.screen

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,7 @@ from harness.bisect.journal import load_bisection
 from harness.bisect.report import make_report
 from harness.bisect.report_text import report_lines
 from tests.system.conftest import teecall
-from tests.system.histories import history
-
-
-def state(repo: Path) -> list[str]:
-    """Return what a user would see changed in a repository: refs, work trees, status, files."""
-    said = [
-        subprocess.run(["git", "-C", str(repo), *words], capture_output=True, text=True).stdout
-        for words in (["status", "--porcelain"], ["for-each-ref"], ["worktree", "list"])
-    ]
-    files = sorted(path for path in repo.rglob("*") if path.is_file() and path.name != "index")
-    return said + [f"{path} {path.stat().st_mtime_ns}" for path in files]
+from tests.system.histories import history, state
 
 
 @pytest.mark.system

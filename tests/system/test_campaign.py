@@ -10,76 +10,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from harness.report.record import load_night
 from tests.system.conftest import ROOT, teecall
-from tests.system.test_environment import limited
+from tests.system.faults import FAULT_KINDS, Fault, Target
 from tests.system.test_repeat import in_session, nothing_left
 from tests.system.test_supervision import qemus_of
 
-FAULTS = 200 if os.environ.get("TEECALL_NIGHTLY") else 12
+FAULTS = 200 if os.environ.get("TEECALL_NIGHTLY") else len(FAULT_KINDS)
 # Three faults of four come when the machine is there, at most so long after it came; the
 # others come at any time: before it, and when the run is over and must have its verdict.
 INTO_S = 0.6
 LONGEST_S = 2.5
 LIMIT_S = 200.0
+SERIES = 2
 # The verdicts of a run that the environment spoilt, or that was over before.
 ENDS = {"PASS", "INFRA"}
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What is done to a run, and whether it can still write its verdict afterwards."""
-
-    name: str
-    hits: Callable[[subprocess.Popen[bytes], Path], None]
-    silences: bool = False
-    prepare: Callable[[], None] | None = None
-
-
-def kill_harness(process: subprocess.Popen[bytes], run_dir: Path) -> None:
-    process.kill()
-
-
-def term_harness(process: subprocess.Popen[bytes], run_dir: Path) -> None:
-    process.terminate()
-
-
-def freeze_harness(process: subprocess.Popen[bytes], run_dir: Path) -> None:
-    process.send_signal(signal.SIGSTOP)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGCONT)
-
-
-def each_qemu(number: signal.Signals) -> Callable[[subprocess.Popen[bytes], Path], None]:
-    def hit(process: subprocess.Popen[bytes], run_dir: Path) -> None:
-        for pid in qemus_of(run_dir):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-
-    return hit
-
-
-def nothing(process: subprocess.Popen[bytes], run_dir: Path) -> None:
-    """The fault was there from the beginning."""
-
-
-FAULT_KINDS = (
-    Fault("SIGKILL to teecall", kill_harness, silences=True),
-    Fault("SIGTERM to teecall", term_harness),
-    Fault("SIGSTOP and SIGCONT to teecall", freeze_harness),
-    Fault("SIGKILL to QEMU", each_qemu(signal.SIGKILL)),
-    Fault("SIGSTOP to QEMU", each_qemu(signal.SIGSTOP)),
-    Fault("full disk", nothing, prepare=limited(100_000)),
-)
-
-
 def begin(run_dir: Path, fault: Fault) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "harness", "smoke", "--run-dir", str(run_dir)]
+    command = [sys.executable, "-m", "harness", "run", "smoke", "--run-dir", str(run_dir)]
+    command += ["--repeat", str(SERIES), "-j", "2"] if fault.series else []
     # A machine that was stopped is given up after this time.
     limits = ["--set", "timeouts.stall_s=2", "--set", "timeouts.command_s=2"]
     return subprocess.Popen(
@@ -105,6 +57,19 @@ def wait_for_the_moment(
     time.sleep(chance.uniform(0, INTO_S))
 
 
+def check_verdict(run_dir: Path, fault: Fault, label: str) -> None:
+    """Fail when a run that could say what came of it has not, or says something else."""
+    report = json.loads((run_dir / "run.json").read_text())
+    assert report["verdict"] in ENDS, f"{label}: {report['verdict']} {report['failures']}"
+    if fault.series:
+        # What a worker takes with it is made again.
+        assert report["verdicts"] == {"PASS": SERIES}, f"{label}: {report}"
+    if fault.prepare is None:
+        # A full disk takes no record of runs.
+        recorded = [str(run.verdict) for run in load_night(run_dir).runs]
+        assert set(recorded) == {report["verdict"]}, f"{label}: recorded {recorded}"
+
+
 def test_faults_by_chance(tmp_path: Path) -> None:
     assert teecall("build", "-q").returncode == 0
     seed = int(os.environ.get("TEECALL_TEST_SEED") or time.time())
@@ -120,12 +85,13 @@ def test_faults_by_chance(tmp_path: Path) -> None:
             wait_for_the_moment(process, run_dir, chance)
             hit_a_machine += bool(qemus_of(run_dir))
             early = process.poll() is not None
-            fault.hits(process, run_dir)
+            fault.hits(Target(process, run_dir, chance))
             status = process.wait(timeout=LIMIT_S)
         finally:
             process.kill()
             process.wait()
         label = f"{number}: {fault.name}, seed {seed}, status {status}"
+        print(label)
         assert nothing_left(process.pid), f"{label}: {in_session(process.pid)} left"
         assert qemus_of(run_dir) == [], f"{label}: QEMU left"
         if fault.silences and not early and status == -signal.SIGKILL:
@@ -134,8 +100,7 @@ def test_faults_by_chance(tmp_path: Path) -> None:
         if not (run_dir / "run.json").exists():
             assert status in (99, 143), label
             continue
-        report = json.loads((run_dir / "run.json").read_text())
-        assert report["verdict"] in ENDS, f"{label}: {report['verdict']} {report['failures']}"
+        check_verdict(run_dir, fault, label)
     assert hit_a_machine >= FAULTS // 4, f"only {hit_a_machine} of {FAULTS} hit a machine"
     # The store is whole: everything is found in it and has its digest.
     done = teecall("build")

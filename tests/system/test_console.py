@@ -103,6 +103,29 @@ def test_a_hung_command_is_interrupted(host: Host, command: str) -> None:
     assert "sleep" not in host.shell.run("ps -o comm").output
 
 
+@pytest.mark.parametrize("verb", ["pool --json", "nonsense", "peek 0x80000000 8 --json"])
+def test_tvm_commands_say_the_same_without_a_shell(host: Host, verb: str) -> None:
+    # What follows the end of a shell starts none before it has to; the semicolon has to.
+    host.shell.run("exit 0")
+    direct, shell = host.shell.run(f"tvm {verb}"), host.shell.run(f"tvm {verb};")
+    assert (direct.status, direct.raw) == (shell.status, shell.raw)
+    assert direct.raw
+
+
+def test_tvm_commands_mean_what_the_shell_says_once_there_is_one(host: Host) -> None:
+    host.shell.run("tvm() { echo mine $*; }")
+    assert host.shell.run("tvm pool").output == "mine pool\n"
+    host.shell.run("exit 0")
+    assert host.shell.run("tvm pool --json").output.startswith("{")
+
+
+def test_a_command_without_a_shell_is_interrupted(host: Host) -> None:
+    host.shell.run("exit 0")
+    with pytest.raises(MachineHang):
+        host.shell.run("tvm run /payload/spin.elf", timeout=0.5)
+    assert host.shell.run("tvm pool --json").status == 0
+
+
 def test_many_commands(host: Host) -> None:
     started = time.monotonic()
     for n in range(COMMANDS):

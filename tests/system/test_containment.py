@@ -20,9 +20,11 @@ VARIANTS = {
     "aia": ("machine.aia=aplic-imsic",),
     "opensbi-1.8.1": ("opensbi.version=1.8.1",),
     "four-harts": ("machine.harts=4",),
+    "one-hart": ("machine.harts=1",),
+    "not-optimised": ("tsm.flags=[-O0]",),
     "everything": ("machine.aia=aplic-imsic", "machine.harts=4", "opensbi.version=1.8.1"),
 }
-IN_EVERY_RUN = ("default", "everything")
+IN_EVERY_RUN = ("default", "one-hart", "everything")
 
 POOL = 0x90000000
 # mie: the machine timer's interrupt is enabled.

@@ -38,3 +38,16 @@ def test_series_applies_to_opensbi(version: str, tmp_path: Path) -> None:
         ["git", "status", "--porcelain"], cwd=tree, capture_output=True, check=True
     )
     assert status.stdout == b""
+
+
+def test_series_has_the_headers_that_a_build_takes(tmp_path: Path) -> None:
+    headers = tmp_path / "abi"
+    shutil.copytree(resources.firmware() / "abi", headers)
+    header = headers / "teecall.h"
+    header.write_text(header.read_text() + "/* Headers of another commit. */\n")
+    signer = ("-q", "--signoff", "A Developer <dev@example.org>")
+    for chosen in (True, False):
+        settings = ["--set", f"opensbi.abi=path:{headers}"] if chosen else []
+        done = teecall("export-patches", *signer, *settings)
+        assert done.returncode == 0, done.stdout
+        assert ("+/* Headers of another commit. */" in done.stdout) is chosen

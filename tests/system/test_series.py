@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,31 @@ def test_another_trap_vector_is_left_in_place(scenario: Scenario, tmp_path: Path
     tree = opensbi(tmp_path, "1.8.1", {"firmware/fw_base.S": ((head, f"{head}\tnop\n"),)})
     result = scenario("audit", "--set", f"opensbi.source=path:{tree}")
     assert result.status == 0, result.screen
+
+
+# Files that wrap functions of OpenSBI, with what fake.h declares of them.
+DRIFT = {
+    "tsmd_trap.c": ("*sbi_trap_handler(struct", "*sbi_trap_handler(const struct"),
+    "tsmd_guard.c": ("int sbi_dbtr_get_total_triggers", "long sbi_dbtr_get_total_triggers"),
+}
+
+
+@pytest.mark.parametrize("name", DRIFT)
+def test_a_wrapped_function_of_another_type_does_not_build(name: str, tmp_path: Path) -> None:
+    def compiled() -> str:
+        include = (f"-I{tmp_path}", f"-I{ROOT}/firmware/abi", "-include", f"{tmp_path}/fake.h")
+        source = f"{ROOT}/firmware/opensbi/tsmd/{name}"
+        command = ("cc", "-std=gnu11", "-fsyntax-only", *include, source)
+        return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+    fake = (ROOT / "firmware/opensbi/tests/fake.h").read_text()
+    (tmp_path / "sbi").mkdir()
+    for path in (ROOT / "firmware/opensbi/tsmd").glob("*.[ch]"):
+        for header in re.findall(r"#include <(sbi/[a-z_]+\.h)>", path.read_text()):
+            (tmp_path / header).touch()
+    (tmp_path / "fake.h").write_text(fake)
+    assert "another type" not in compiled()
+    old, new = DRIFT[name]
+    assert fake.count(old) == 1
+    (tmp_path / "fake.h").write_text(fake.replace(old, new))
+    assert "has another type in this OpenSBI" in compiled()

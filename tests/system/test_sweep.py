@@ -14,6 +14,7 @@ OTHERWISE = ("opensbi.version=1.8.1", "machine.aia=aplic-imsic", "machine.harts=
 # Settings, and ticks between two deadlines of the sample.
 VARIANTS = {"default": ((), 89), "otherwise": (OTHERWISE, 499)}
 PLACES = ("M-mode", "TSM", "TVM", "host")
+ARRIVALS = ("IPI", "FENCE", "HFENCE_GVMA", "HFENCE_VVMA")
 
 
 @pytest.mark.system
@@ -28,4 +29,5 @@ def test_interrupts_arrive_everywhere(variant: str, scenario: Scenario) -> None:
     metrics = result.report["metrics"]
     for sweep in ("timer", "other_hart"):
         assert all(metrics[f"{sweep}_{place}"] > 0 for place in PLACES), metrics
+    assert all(metrics[f"other_hart_{arrival}"] > 0 for arrival in ARRIVALS), metrics
     assert metrics["max_tick_delay_s"] <= 1e-3

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from harness.bisect.journal import (
     load_bisection,
 )
 from harness.bisect.judge import ScriptRan, judge_run, judge_script, reference_of
+from harness.bisect.known import PROGRAM, Known
 from harness.bisect.labour import Ran
 from harness.bisect.loop import Loop
 from harness.bisect.oracle import Outcome
@@ -109,17 +110,24 @@ class FakeHands:
         self.ended = True
 
 
-def begin() -> BeginRecord:
+def begin(
+    name: str = "x",
+    program: str = "p",
+    *,
+    fresh: bool = False,
+    judge: JudgeRecord = JudgeRecord(),  # noqa: B008 (frozen)
+) -> BeginRecord:
     """Return the first line of a journal."""
     tree = TreeRecord(component="opensbi", good=("c00",), bad="c19")
     return BeginRecord(
         dt="",
         version=1,
-        id="x",
+        id=name,
         command="",
         trees=(tree,),
-        judge=JudgeRecord(),
-        options=OptionsRecord(),
+        judge=judge,
+        options=OptionsRecord(fresh=fresh),
+        versions={PROGRAM: program},
     )
 
 
@@ -129,6 +137,7 @@ def search_in(
     judge: JudgeRecord = JudgeRecord(),  # noqa: B008 (frozen)
     seen: Callable[[Record], None] = lambda record: None,
     stops: Stops | None = None,
+    earlier: Sequence[Path] = (),
 ) -> Loop:
     """Search in a folder, or go on there."""
     past: Bisection | None = None
@@ -136,11 +145,13 @@ def search_in(
         if journal.path.stat().st_size:
             past = load_bisection(folder)
         else:
-            journal.write(begin())
+            journal.write(begin(folder.name))
         observed = past.observations("first") if past else []
         search = Search(Dag.line(COMMITS), [COMMITS[0]], COMMITS[-1], Options(), observed)
         steps = past.steps("first") if past else ()
-        loop = Loop("first", search, judge, hands, journal, stops or Stops(), folder, past=steps)
+        known = Known(load_bisection(folder).begin, earlier, steps)
+        stops = stops or Stops()
+        loop = Loop("first", search, judge, hands, journal, stops, folder, past=steps, known=known)
         loop.run()
     return loop
 

@@ -75,9 +75,12 @@ def test_steps_of_a_sure_failure(size: int) -> None:
     places = {1, 2, size // 3, size // 2, size - 1, size} & set(range(1, size + 1))
     for place in places:
         failure = Failure(dag, f"c{place}")
-        search = search_for(failure)
+        search = Search(dag, ["c0"], f"c{size}")
+        done = [trial for (trial,) in rounds(search, failure)]
         assert found(search) == (f"c{place}",)
-        after = failure.boots[ENDS:]
+        ends = [trial for trial in done if trial.purpose in (Purpose.BAD_END, Purpose.GOOD_END)]
+        assert len(ends) == ENDS
+        after = [trial.commit for trial in done if trial not in ends]
         bound = math.ceil(math.log2(size))
         # A step is a commit to test; the re-test of the culprit and of its parent are two.
         splits = len(dict.fromkeys(after))
@@ -102,6 +105,81 @@ def test_the_culprit_and_its_parents_are_tested_again() -> None:
     search_for(failure)
     assert failure.boots.count("c7") == 2
     assert failure.boots.count("c6") == 3
+
+
+def test_a_sure_failure_is_searched_while_its_end_is_still_owed_trials() -> None:
+    search = Search(line(64), ["c0"], "c64")
+    failure = Failure(line(64), "c9")
+    first: list[Purpose] = []
+    for _ in range(4):
+        (trial,) = search.next(1)
+        first.append(trial.purpose)
+        search.observe(trial.commit, failure(trial.commit))
+    ends = [Purpose.BAD_END, Purpose.GOOD_END, Purpose.BAD_END]
+    assert first == [*ends, Purpose.SEARCH]
+    owed = search.fillers()
+    assert [trial.commit for trial in owed] == ["c64"] * (Options().end_failures - 2)
+    assert search.fillers(["c64"]) == owed[1:]
+    # They are no steps of the search, whenever they are made.
+    steps = search.progress.steps
+    search.observe("c64", Outcome.BAD)
+    assert search.progress.steps == steps
+    done = [trial.purpose for (trial,) in rounds(search, failure)]
+    # Before the answer all are made, and before the culprit is tested again.
+    assert done.count(Purpose.BAD_END) == len(owed) - 1
+    assert done.index(Purpose.BAD_END) < done.index(Purpose.RETEST)
+    assert search.answer() is not None
+    assert search.fillers() == []
+
+
+def test_an_end_that_has_passed_once_is_tried_before_the_search() -> None:
+    search = Search(line(64), ["c0"], "c64")
+    for commit, outcome in (("c64", Outcome.BAD), ("c0", Outcome.GOOD), ("c64", Outcome.GOOD)):
+        search.observe(commit, outcome)
+    assert search.fillers() == []
+    for _ in range(2 * Options().end_failures - 1):
+        (trial,) = search.next(1)
+        assert trial.purpose is Purpose.BAD_END
+        search.observe(trial.commit, Outcome.BAD)
+    assert search.next(1)[0].purpose is Purpose.SEARCH
+
+
+def test_an_end_that_passes_late_makes_the_answer_wait() -> None:
+    """A failure that shows rarely, and seemed sure at first, is not named by its first guess."""
+    search = Search(line(16), ["c0"], "c16")
+    failure = Failure(line(16), "c5", rate=0.3, seed=11)
+    for commit, outcome in (("c16", Outcome.BAD), ("c0", Outcome.GOOD), ("c16", Outcome.BAD)):
+        search.observe(commit, outcome)
+    rounds(search, failure)
+    assert found(search) == ("c5",)
+
+
+def test_no_answer_while_an_end_is_owed_trials() -> None:
+    good, bad = ("c0", Outcome.GOOD), ("c1", Outcome.BAD)
+    search = observed(Search(line(1), ["c0"], "c1"), bad, good, bad, good, good)
+    for _ in range(Options().end_failures - 2):
+        assert search.answer() is None
+        assert [trial.purpose for trial in search.next(1)] == [Purpose.BAD_END]
+        observed(search, bad)
+    assert found(search) == ("c1",)
+
+
+def test_what_was_judged_once_is_told_apart_though_it_is_skipped_later() -> None:
+    """The culprit fails as it should, and in another way when it is tested again."""
+    search = Search(line(16), ["c0"], "c16")
+    failure = Failure(line(16), "c7")
+
+    def boot(commit: str) -> Outcome:
+        outcome = failure(commit)
+        return Outcome.SKIP if commit == "c7" and failure.boots.count("c7") > 1 else outcome
+
+    rounds(search, boot)
+    assert found(search) == ("c7",)
+    answer = search.answer()
+    assert answer is not None
+    assert answer.skipped == ()
+    # It is not tried for ever.
+    assert failure.boots.count("c7") == 2
 
 
 def test_a_parent_that_fails_at_last_reopens_the_search() -> None:

@@ -283,3 +283,17 @@ def test_offline_without_sources(cache: Path, cross: str) -> None:
         only(Builder(config, QuietUi(), offline=True), OpenSbiRecipe).run()
     assert isinstance(caught.value, TeecallError)
     assert "no origin delivers it" in caught.value.message
+
+
+def test_versions_name_headers_of_another_commit(tmp_path: Path, cache: Path, cross: str) -> None:
+    for name in ("driver", "tsm"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "teecall.h").write_text(f"/* {name} */\n")
+    own = (f"opensbi.abi=path:{tmp_path}/driver", f"tsm.abi=path:{tmp_path}/tsm")
+    places = {"tsm": tmp_path}
+    usual = Builder(load().value, QuietUi())._versions(places)
+    assert not {"overlay-abi", "tsm-abi"} & set(usual)
+    versions = Builder(load((), own).value, QuietUi())._versions(places)
+    assert versions["overlay-abi"].startswith(f"path:{tmp_path}/driver (tree ")
+    assert versions["tsm-abi"].startswith(f"path:{tmp_path}/tsm (tree ")
+    assert "tsm-abi" not in Builder(load((), own).value, QuietUi())._versions({})

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from harness.cli import main
-from harness.cli.main import run, teecall
+from harness.cli.main import VerbGroup, run, teecall
 from harness.errors import ConfigError, InfraError, TeecallError
 from harness.tools import parse_version
 from harness.verdict import Verdict, worst
@@ -113,3 +115,12 @@ def test_verdicts_and_errors_know_their_exit_codes() -> None:
     assert worst([Verdict.PASS, Verdict.FAIL, Verdict.INFRA]) is Verdict.INFRA
     assert (ConfigError("").exit_code, InfraError("").exit_code) == (2, 99)
     assert TeecallError("x").exit_code == 1
+
+
+@pytest.mark.parametrize("name", VerbGroup().list_commands(click.Context(VerbGroup())))
+def test_every_verb_tells_its_exit_codes(name: str) -> None:
+    group = VerbGroup()
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    text = command.get_help(click.Context(command, info_name=name)).lower()
+    assert "exit code" in text and re.search(r"exit codes?\D*\d", text)

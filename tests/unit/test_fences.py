@@ -143,7 +143,9 @@ def guest_run(*lines: str, reason: str = "shutdown", status: int = 0) -> GuestRu
 
 
 def test_health_of_a_guest() -> None:
-    run = guest_run("beside: start world=1", "...", "beside: world=1 rounds=3 timers=3 vlen=128 ok")
+    run = guest_run(
+        "beside: start world=1", "...", "beside: world=1 rounds=3 timers=3 spurious=0 vlen=128 ok"
+    )
     health = check_health("it", run)
     assert (health.rounds, health.vlen) == (3, 128)
 
@@ -153,11 +155,17 @@ def test_health_of_a_guest() -> None:
     [
         (guest_run("..", reason="limit", status=1), "no result: it ended by limit"),
         (
-            guest_run("beside: world=1 rounds=3 timers=3 vlen=0 bad satp got=0 want=8"),
+            guest_run("beside: world=1 rounds=3 timers=3 spurious=0 vlen=0 bad satp got=0 want=8"),
             "lost its state in round 3: bad satp",
         ),
-        (guest_run("beside: world=1 rounds=3 timers=2 vlen=0 ok"), "2 timer interrupts in 3"),
-        (guest_run("beside: world=1 rounds=3 timers=3 vlen=0 ok", status=1), "ended with 1"),
+        (
+            guest_run("beside: world=1 rounds=3 timers=2 spurious=0 vlen=0 ok"),
+            "2 timer interrupts in 3",
+        ),
+        (
+            guest_run("beside: world=1 rounds=3 timers=3 spurious=0 vlen=0 ok", status=1),
+            "ended with 1",
+        ),
     ],
 )
 def test_what_a_damaged_guest_says(run: GuestRun, says: str) -> None:

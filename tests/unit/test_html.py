@@ -14,11 +14,11 @@ import pytest
 
 from harness.errors import StoreError
 from harness.report.history import History, open_history
-from harness.report.html import write_html
+from harness.report.html import render, took, write_html
 from harness.report.html.charts import charts
 from harness.report.html.clean import clean, file_link, web_link
 from harness.report.html.consoles import KERNEL, WALL, consoles, strips
-from harness.report.html.grid import grids
+from harness.report.html.grid import common, grids
 from harness.report.html.svg import tag
 from harness.report.html.timeline import timeline
 from harness.report.record import Night, RunRecord
@@ -195,6 +195,26 @@ def test_axes_with_most_values_make_columns_and_rows() -> None:
     assert first.row_names == ("max", "rv64", "rva23")
     (mark,) = first.rows[0][1]
     assert (mark.verdict, mark.count, mark.target) == ("FAIL", 2, f"run-{len(runs) - 1}")
+
+
+def test_axes_that_never_differ_are_named_once_above_all_tables() -> None:
+    runs = [
+        run_record(f"{irq}{harts}", axes={"irq": irq, "harts": harts, "qemu": "path"})
+        for irq in ("aia", "plic")
+        for harts in ("1", "2")
+    ]
+    told = night(*runs)
+    (table,) = grids(told, {id(run): "run" for run in told.runs})["smoke"]
+    assert (table.caption, common(told)) == ("", {"qemu": "path"})
+    assert "Every cell: qemu=path" in render(told, Path("report.html"))
+    # Where nothing differs, the table has what there is.
+    alone = night(runs[0])
+    (table,) = grids(alone, {id(run): "run" for run in alone.runs})["smoke"]
+    assert (table.caption, common(alone)) == ("qemu=path", {})
+
+
+def test_lengths_of_nights_are_for_people() -> None:
+    assert [took(s) for s in (9.96, 1202.4, 7325.0)] == ["10.0 s", "20 min 02 s", "2 h 02 min"]
 
 
 def test_runs_without_axes_are_told_by_their_labels() -> None:

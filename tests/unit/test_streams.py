@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from harness.cli import _streams
+from harness.errors import Interrupted, OutputLost
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "harness", "config", "explain", "console.mode"]
@@ -106,3 +113,42 @@ def test_ignored_hangup_stays_ignored() -> None:
     command = ["nohup", sys.executable, "-c", program]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+
+
+@pytest.fixture
+def closed_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[_streams._Result]:
+    """Standard output on a terminal that is closed, and whose SIGHUP has not come yet."""
+    ours, theirs = pty.openpty()
+    monkeypatch.setattr(_streams, "_hung_up", False)
+    stream = _streams._Result(os.fdopen(theirs, "wb"), encoding="utf-8", line_buffering=True)
+    stream.terminal = stream.isatty()
+    os.close(ours)
+    before = signal.getsignal(signal.SIGHUP)
+    yield stream
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_hangup_outranks_the_lost_output(closed_terminal: _streams._Result) -> None:
+    def end(number: int, _: object) -> None:
+        raise Interrupted(number)
+
+    signal.signal(signal.SIGHUP, end)
+    sender = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGHUP))
+    sender.start()
+    with pytest.raises(Interrupted):
+        closed_terminal.write("result\n")
+    sender.join()
+
+
+def test_output_is_not_missed_after_a_hangup(closed_terminal: _streams._Result) -> None:
+    _streams.hang_up()
+    closed_terminal.write("result\n")
+
+
+def test_terminal_without_hangup_is_lost_output(
+    closed_terminal: _streams._Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("nohup: no signal comes"))
+    with pytest.raises(OutputLost):
+        closed_terminal.write("result\n")

@@ -10,6 +10,7 @@ from harness.abi import Event as Kind
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.sweep_checks import (
     ECALL_VS,
+    FENCES,
     INTERRUPT,
     SOFT,
     TIMER,
@@ -50,6 +51,7 @@ def point(operation: Operation, arrival: Arrival, deadline: int, **other: int) -
         "value": value,
         "sip": 32 if arrival == Arrival.TIMER_PENDING and deadline <= 1000 else 0,
         "sent": deadline,
+        "fences": int(arrival in FENCES),
     }
     return Point(**(fields | other))
 
@@ -109,6 +111,9 @@ def test_a_right_point_has_no_problems(arrival: Arrival) -> None:
         (Arrival.IPI, {"sip": 2}, "pending once more"),
         (Arrival.FENCE, {"taken": 1}, "made the host take"),
         (Arrival.FENCE, {"sent_error": -1}, "answered -1"),
+        (Arrival.HFENCE_GVMA, {"fences": 0}, "served 0 remote fences"),
+        (Arrival.HFENCE_VVMA, {"fences": 2}, "served 2 remote fences"),
+        (Arrival.HFENCE_VVMA, {"taken": 1}, "made the host take"),
     ],
 )
 def test_a_wrong_point_is_told(arrival: Arrival, changes: dict[str, int], says: str) -> None:

@@ -104,6 +104,21 @@ def test_script_is_typed_after_the_prompt_and_ends_the_machine(
     assert shown.endswith(b"~ # two\r\ndone two\n~ # poweroff -f\r\n")
 
 
+def test_shell_that_is_offered_is_started(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[bytes] = []
+
+    def offer() -> None:
+        host.far.sendall(b"noise\r\nteecall: press Enter ")
+        host.far.sendall(b"for a shell\r\n")
+        answers.append(host.far.recv(4096))
+        host.serve()
+
+    threading.Thread(target=offer, daemon=True).start()
+    play(host, b"one\n", monkeypatch)
+    assert answers == [b"\n"]
+    assert host.typed == [b"one\n", b"poweroff -f\n"]
+
+
 def test_empty_script_ends_the_machine(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     threading.Thread(target=host.serve, daemon=True).start()
     play(host, b"", monkeypatch)

@@ -37,6 +37,17 @@ inner:
     unimp
     .cfi_endproc
 """
+# As the compiler does it without optimisation: the frame is counted from s0.
+POINTED = PROGRAM.replace(
+    """    .cfi_offset ra, -8
+    jal ra, inner
+""",
+    """    .cfi_offset ra, -8
+    addi s0, sp, 32
+    .cfi_def_cfa s0, 0
+    jal ra, inner
+""",
+)
 OUTER, INNER = BASE, BASE + 16
 AFTER_CALL = OUTER + 12
 
@@ -58,18 +69,31 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("elf")
+    target = assembled(PROGRAM, tmp_path_factory.mktemp("elf"))
+    assert ElfSymbols(target).function("inner").address == INNER
+    return target
+
+
+def assembled(text: str, folder: Path) -> Path:
     source, target = folder / "frames.S", folder / "frames.elf"
-    source.write_text(PROGRAM)
+    source.write_text(text)
     flags = ["-g", "-nostdlib", "-static", "-Wl,--build-id=none", f"-Wl,-Ttext={BASE:#x},-e,outer"]
     subprocess.run(["riscv64-linux-gnu-gcc", *flags, "-o", target, source], check=True)
-    assert ElfSymbols(target).function("inner").address == INNER
     return target
 
 
 def test_the_callers_are_found_on_the_stack(elf: Path) -> None:
     place = Place("fault", INNER + 8, 0, STACK)
     assert Unwinder(elf).backtrace(place, Stack(at8=AFTER_CALL)) == [INNER + 8, AFTER_CALL]
+
+
+def test_a_frame_that_is_counted_from_a_frame_pointer_is_found(tmp_path: Path) -> None:
+    elf = assembled(POINTED, tmp_path)
+    inner = ElfSymbols(elf).function("inner").address
+    place = Place("fault", inner + 8, 0, STACK)
+    # What called the outer function is where its frame of 32 bytes has it, behind the inner's.
+    found = Unwinder(elf).backtrace(place, Stack(at8=OUTER + 16, at40=BASE - 4))
+    assert found == [inner + 8, OUTER + 16, BASE - 4]
 
 
 def test_before_the_frame_is_made_the_register_has_the_caller(elf: Path) -> None:

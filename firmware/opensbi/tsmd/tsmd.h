@@ -223,8 +223,22 @@ static inline long tsmd_check_target(unsigned long a6)
 	return tsmd.state == TSMD_DEAD ? SBI_ERR_FAILED : SBI_ERR_NOT_SUPPORTED;
 }
 
-/** Mark the TSM dead on all harts and say why on the console */
-void tsmd_kill(struct tsmd_hart *hart, const char *why);
+/**
+ * Mark the TSM dead on all harts. Several may find it dying at once (a fault,
+ * a panic, the watchdog): @return true on the one that reports the death with
+ * tsmd_bury(), false on the others, which leave with tsmd_tsm_left()
+ */
+bool tsmd_die(void);
+
+/** Make all harts leave the TSM, which has died on @p hart, and say @p why */
+void tsmd_bury(struct tsmd_hart *hart, const char *why);
+
+/** @return true if the TSM has died, on whatever hart */
+static inline bool tsmd_is_dead(void)
+{
+	/* Not earlier than an IPI that said so was served. */
+	return __atomic_load_n(&tsmd.state, __ATOMIC_ACQUIRE) == TSMD_DEAD;
+}
 
 /* tsmd_boot.c */
 

@@ -6,6 +6,7 @@
  */
 
 #include "tsmd.h"
+#include "tsmd_wrap.h"
 
 static void find_domain(void)
 {
@@ -154,6 +155,7 @@ void __attribute__((noreturn))
 __wrap_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
 			    unsigned long next_addr, unsigned long next_mode,
 			    bool next_virt);
+TSMD_SAME_TYPE(sbi_hart_switch_mode);
 
 /**
  * Every hart leaves M-mode here when it boots, starts or resumes, after

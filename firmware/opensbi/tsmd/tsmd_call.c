@@ -89,9 +89,11 @@ static struct sbi_trap_context *ready(struct tsmd_hart *hart,
 		return answer(tcntx, COVE_ERR_DENIED, 0);
 	if (entry < tsmd.tsm.start || entry >= tsmd.tsm.end ||
 	    tcntx->regs.a1 != TEECALL_ABI_VERSION) {
-		tsmd_kill(hart, "READY with a wrong entry or ABI version");
+		if (tsmd_die())
+			tsmd_bury(hart, "READY with a wrong entry or ABI version");
 	} else if (tsmd_pmp_set_guard(hart, tcntx->regs.a2, tcntx->regs.a3)) {
-		tsmd_kill(hart, "READY with wrong guard pages");
+		if (tsmd_die())
+			tsmd_bury(hart, "READY with wrong guard pages");
 	} else {
 		tsmd.entry = entry;
 		tsmd.state = TSMD_READY;
@@ -143,11 +145,14 @@ static void print_place(const char *what, const struct sbi_trap_regs *tsm)
 }
 
 static struct sbi_trap_context *panic(struct tsmd_hart *hart,
-				      const struct sbi_trap_regs *tsm)
+				      struct sbi_trap_context *tcntx)
 {
+	const struct sbi_trap_regs *tsm = &tcntx->regs;
 	unsigned long at = tsm->a0, length = tsm->a1;
 	char text[96];
 
+	if (!tsmd_die())
+		return tsmd_tsm_left(hart, tcntx);
 	tsmd_event(hart, TEE_EVENT_TSM_PANIC, 0, at, length);
 	if (length > sizeof(text) - 1)
 		length = sizeof(text) - 1;
@@ -159,8 +164,23 @@ static struct sbi_trap_context *panic(struct tsmd_hart *hart,
 	text[length] = '\0';
 	sbi_printf("\ntsmd: TSM panic: %s\n", text);
 	print_place("panic", tsm);
-	tsmd_kill(hart, "panic");
+	tsmd_bury(hart, "panic");
 	return tsmd_give_up(hart);
+}
+
+/**
+ * A call that may have waited for other harts, and served this hart's IPIs
+ * meanwhile. Among them may have been the one that says the TSM has died,
+ * which comes once: back in the TSM, the hart might wait for ever for a lock
+ * of a hart that has left.
+ */
+static struct sbi_trap_context *answer_waited(struct tsmd_hart *hart,
+					      struct sbi_trap_context *tcntx,
+					      long rc, unsigned long value)
+{
+	if (tsmd_is_dead())
+		return tsmd_tsm_left(hart, tcntx);
+	return answer(tcntx, rc, value);
 }
 
 struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
@@ -170,8 +190,8 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 	unsigned long value = 0;
 	long rc;
 
-	if (tsmd.state == TSMD_DEAD)
-		return tsmd_give_up(hart);
+	if (tsmd_is_dead())
+		return tsmd_tsm_left(hart, tcntx);
 	if (regs->a7 != COVE_EID_TSMD)
 		return answer(tcntx, SBI_ERR_NOT_SUPPORTED, 0);
 
@@ -183,16 +203,16 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 	case COVE_TSMD_READY:
 		return ready(hart, tcntx);
 	case COVE_TSMD_PANIC:
-		return panic(hart, regs);
+		return panic(hart, tcntx);
 	case COVE_TSMD_ASSIGN:
 		rc = tsmd_memory_assign(hart, regs->a0, regs->a1);
-		return answer(tcntx, rc, 0);
+		return answer_waited(hart, tcntx, rc, 0);
 	case COVE_TSMD_RELEASE:
 		rc = tsmd_memory_release(hart, regs->a0, regs->a1);
-		return answer(tcntx, rc, 0);
+		return answer_waited(hart, tcntx, rc, 0);
 	case COVE_TSMD_INFO:
 		rc = tsmd_memory_info(regs->a0, &value);
-		return answer(tcntx, rc, value);
+		return answer_waited(hart, tcntx, rc, value);
 	}
 	return answer(tcntx, SBI_ERR_NOT_SUPPORTED, 0);
 }
@@ -200,12 +220,14 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 					struct sbi_trap_context *tcntx)
 {
+	if (!tsmd_die())
+		return tsmd_tsm_left(hart, tcntx);
 	tsmd_event(hart, TEE_EVENT_TSM_FAULT, tcntx->trap.tval,
 		   tcntx->trap.cause, tcntx->regs.mepc);
 	sbi_printf("\ntsmd: TSM fault: mcause=0x%lx mtval=0x%lx\n",
 		   tcntx->trap.cause, tcntx->trap.tval);
 	print_place("fault", &tcntx->regs);
-	tsmd_kill(hart, tsmd_pmp_is_guard(hart, tcntx->trap.tval) ?
+	tsmd_bury(hart, tsmd_pmp_is_guard(hart, tcntx->trap.tval) ?
 			"stack overflow" : "fault");
 	return tsmd_give_up(hart);
 }
@@ -213,19 +235,14 @@ struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_hang(struct tsmd_hart *hart,
 				       struct sbi_trap_context *tcntx)
 {
-	/*
-	 * Harts that wait for each other may see their time end at once. One
-	 * finds the death and the others leave: the exchange is what decides,
-	 * with acquire and release so that the winner's is the only report.
-	 */
-	if (__atomic_exchange_n(&tsmd.state, TSMD_DEAD, __ATOMIC_ACQ_REL) ==
-	    TSMD_DEAD)
+	/* Harts that wait for each other may see their time end at once. */
+	if (!tsmd_die())
 		return tsmd_tsm_left(hart, tcntx);
 	tsmd_event(hart, TEE_EVENT_TSM_HANG, 0, tcntx->trap.cause,
 		   tcntx->regs.mepc);
 	sbi_printf("\ntsmd: TSM hang: an interrupt of the host waits\n");
 	print_place("hang", &tcntx->regs);
-	tsmd_kill(hart, "watchdog");
+	tsmd_bury(hart, "watchdog");
 	return tsmd_give_up(hart);
 }
 

@@ -41,9 +41,18 @@ int tsmd_domain_init(void)
 	return 0;
 }
 
-void tsmd_kill(struct tsmd_hart *hart, const char *why)
+bool tsmd_die(void)
 {
-	tsmd.state = TSMD_DEAD;
+	/*
+	 * Acquire and release: whoever sees the death also sees what led to
+	 * it, and the report of the hart that wins is the only one.
+	 */
+	return __atomic_exchange_n(&tsmd.state, TSMD_DEAD,
+				   __ATOMIC_ACQ_REL) != TSMD_DEAD;
+}
+
+void tsmd_bury(struct tsmd_hart *hart, const char *why)
+{
 	/*
 	 * Harts inside may wait for a lock that its holder will never give
 	 * back: they leave at their next trap, which this brings about.

@@ -7,6 +7,11 @@
  */
 
 #include "tsmd.h"
+#include "tsmd_wrap.h"
+
+/* Behind the others: neither declares all that it needs. */
+#include <sbi/sbi_dbtr.h>
+#include <sbi/sbi_sse.h>
 
 bool __real_sbi_domain_check_addr(const struct sbi_domain *dom,
 				  unsigned long addr, unsigned long mode,
@@ -14,6 +19,7 @@ bool __real_sbi_domain_check_addr(const struct sbi_domain *dom,
 bool __wrap_sbi_domain_check_addr(const struct sbi_domain *dom,
 				  unsigned long addr, unsigned long mode,
 				  unsigned long access_flags);
+TSMD_SAME_TYPE(sbi_domain_check_addr);
 
 bool __wrap_sbi_domain_check_addr(const struct sbi_domain *dom,
 				  unsigned long addr, unsigned long mode,
@@ -32,6 +38,7 @@ bool __wrap_sbi_domain_check_addr_range(const struct sbi_domain *dom,
 					unsigned long addr, unsigned long size,
 					unsigned long mode,
 					unsigned long access_flags);
+TSMD_SAME_TYPE(sbi_domain_check_addr_range);
 
 /*
  * The answer holds while the caller stays in M-mode: a range becomes
@@ -51,6 +58,7 @@ bool __wrap_sbi_domain_check_addr_range(const struct sbi_domain *dom,
 
 int __real_sbi_dbtr_get_total_triggers(void);
 int __wrap_sbi_dbtr_get_total_triggers(void);
+TSMD_SAME_TYPE(sbi_dbtr_get_total_triggers);
 
 /**
  * Debug triggers are not offered beside a TSM. OpenSBI checks only the first
@@ -89,6 +97,7 @@ int __attribute__((weak)) __real_sbi_sse_register(u32 event_id,
 						  unsigned long pc,
 						  unsigned long arg);
 int __wrap_sbi_sse_register(u32 event_id, unsigned long pc, unsigned long arg);
+TSMD_SAME_TYPE(sbi_sse_register);
 
 /* SSE came with v1.5, the means to mask it with v1.6. */
 int __attribute__((weak)) sbi_sse_hart_mask(void);

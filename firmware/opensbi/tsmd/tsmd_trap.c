@@ -6,12 +6,14 @@
  */
 
 #include "tsmd.h"
+#include "tsmd_wrap.h"
 
 _Static_assert((COVE_EID_COVH | 1) == COVE_EID_COVI && COVE_EID_COVH % 2 == 0,
 	       "one test finds both");
 
 struct sbi_trap_context *__real_sbi_trap_handler(struct sbi_trap_context *tcntx);
 struct sbi_trap_context *__wrap_sbi_trap_handler(struct sbi_trap_context *tcntx);
+TSMD_SAME_TYPE(sbi_trap_handler);
 
 static bool from_hs_mode(const struct sbi_trap_context *tcntx)
 {

@@ -159,6 +159,8 @@ static void look_at_shell(void)
 {
 	int status;
 
+	if (direct_ended(&agent.shell, &status) && agent.running)
+		ended(status);
 	if (shell_finished(&agent.shell, &status) && agent.running)
 		ended(status);
 	if (!shell_ended(&agent.shell, &status))
@@ -166,7 +168,7 @@ static void look_at_shell(void)
 	if (agent.running)
 		ended(status);
 	shell_close(&agent.shell);
-	shell_start(&agent.shell);
+	shell_open(&agent.shell);
 }
 
 static void begin(void)
@@ -192,7 +194,7 @@ static void interrupt(void)
 {
 	if (!agent.running)
 		return;
-	kill(-agent.shell.pid, SIGINT);
+	kill(-shell_group(&agent.shell), SIGINT);
 	agent.kill_at = now_ms() + GRACE_MS;
 }
 
@@ -292,7 +294,7 @@ static void read_requests(void)
 static void look_at_clock(void)
 {
 	if (agent.kill_at && now_ms() >= agent.kill_at) {
-		kill(-agent.shell.pid, SIGKILL);
+		kill(-shell_group(&agent.shell), SIGKILL);
 		agent.kill_at = 0;
 	}
 }
@@ -363,7 +365,7 @@ enum status verb_agent(struct args *args)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &blocked, &waiting);
-	shell_start(&agent.shell);
+	shell_open(&agent.shell);
 	for (;;)
 		serve(&waiting);
 }

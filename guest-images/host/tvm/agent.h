@@ -27,12 +27,19 @@ struct bytes {
 	size_t room;
 };
 
-/** A shell that lives from command to command, in a process group of its own. */
+/**
+ * A shell that lives from command to command, in a process group of its own.
+ * @pid: 0 until the first command that needs one
+ * @direct: the command that runs without a shell, 0: none does
+ * @output: what all commands say; they write to @into
+ */
 struct shell {
 	pid_t pid;
+	pid_t direct;
 	int script;
 	int control;
 	int output;
+	int into;
 	int status;
 };
 
@@ -47,10 +54,20 @@ void put_armoured(int fd, const char *id, const char *data, size_t from,
 char *bytes_room(struct bytes *bytes, size_t more);
 
 /* agent_shell.c */
-void shell_start(struct shell *shell);
+void shell_open(struct shell *shell);
+pid_t shell_group(const struct shell *shell);
 void shell_run(struct shell *shell, const struct request *request);
 bool shell_ended(struct shell *shell, int *status);
 bool shell_finished(struct shell *shell, int *status);
 void shell_close(struct shell *shell);
+bool direct_ended(struct shell *shell, int *status);
+
+/* agent_direct.c */
+bool direct_can(const struct request *request);
+void direct_run(struct shell *shell, const struct request *request)
+	__attribute__((noreturn));
+
+/* main.c */
+int tvm_main(int argc, char **argv);
 
 #endif

@@ -69,33 +69,42 @@ static void high_pipe(int ends[2])
 	}
 }
 
-/** Start a shell; the fields of `shell` are overwritten. */
-void shell_start(struct shell *shell)
+/**
+ * Make the pipe that commands write to; the fields of `shell` are overwritten.
+ * The shell itself is started by the first command that needs one.
+ */
+void shell_open(struct shell *shell)
 {
-	int control[2], output[2], status[2], low;
+	int output[2];
+
+	high_pipe(output);
+	/* A large pipe: fewer changes between the command and the agent. */
+	fcntl(output[0], F_SETPIPE_SZ, PIPE_SIZE);
+	fcntl(output[0], F_SETFL, O_NONBLOCK);
+	*shell = (struct shell){ .script = -1, .control = -1, .status = -1,
+				 .output = output[0], .into = output[1] };
+}
+
+static void shell_start(struct shell *shell)
+{
+	int control[2], status[2], low;
 
 	high_pipe(control);
-	high_pipe(output);
 	high_pipe(status);
 	low = memfd_create("command", MFD_CLOEXEC);
 	must(low, "memfd_create");
 	shell->script = fcntl(low, F_DUPFD_CLOEXEC, 20);
 	must(shell->script, "dup");
 	close(low);
-	/* A large pipe: fewer changes between the command and the agent. */
-	fcntl(output[0], F_SETPIPE_SZ, PIPE_SIZE);
 	shell->pid = fork();
 	must(shell->pid, "fork");
 	if (!shell->pid)
-		become_shell(control[0], output[1], status[1], shell->script);
+		become_shell(control[0], shell->into, status[1], shell->script);
 	setpgid(shell->pid, shell->pid);
 	close(control[0]);
-	close(output[1]);
 	close(status[1]);
 	shell->control = control[1];
-	shell->output = output[0];
 	shell->status = status[0];
-	fcntl(shell->output, F_SETFL, O_NONBLOCK);
 	fcntl(shell->status, F_SETFL, O_NONBLOCK);
 	put_all(shell->control, prepare, sizeof(prepare) - 1);
 }
@@ -115,12 +124,26 @@ static size_t quoted(char *to, const char *command, size_t length)
 	return to - start;
 }
 
-/** Let the shell run a command. */
+/**
+ * Run a command: in a process of the agent's own where that is the same, else
+ * in the shell. What a shell knows (folder, variables, functions) changes what
+ * a command means, so that all go to it once there is one.
+ */
 void shell_run(struct shell *shell, const struct request *request)
 {
 	char line[4 * SHORT + sizeof(say_status) + 16];
 	size_t length;
 
+	if (!shell->pid && direct_can(request)) {
+		shell->direct = fork();
+		must(shell->direct, "fork");
+		if (!shell->direct)
+			direct_run(shell, request);
+		setpgid(shell->direct, shell->direct);
+		return;
+	}
+	if (!shell->pid)
+		shell_start(shell);
 	if (request->length <= SHORT) {
 		length = quoted(line, request->body, request->length);
 	} else {
@@ -139,7 +162,8 @@ void shell_run(struct shell *shell, const struct request *request)
 bool shell_finished(struct shell *shell, int *status)
 {
 	char line[16];
-	ssize_t length = read(shell->status, line, sizeof(line) - 1);
+	ssize_t length = shell->pid ?
+		read(shell->status, line, sizeof(line) - 1) : 0;
 
 	if (length <= 0)
 		return false;
@@ -148,14 +172,34 @@ bool shell_finished(struct shell *shell, int *status)
 	return true;
 }
 
-/** Tell whether the shell itself has ended, and how, as a shell says it. */
-bool shell_ended(struct shell *shell, int *status)
+/** Return the process group of the command that runs. */
+pid_t shell_group(const struct shell *shell)
+{
+	return shell->direct ? shell->direct : shell->pid;
+}
+
+static bool reaped(pid_t pid, int *status)
 {
 	int how;
 
-	if (waitpid(shell->pid, &how, WNOHANG) != shell->pid)
+	if (!pid || waitpid(pid, &how, WNOHANG) != pid)
 		return false;
 	*status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+	return true;
+}
+
+/** Tell whether the shell itself has ended, and how, as a shell says it. */
+bool shell_ended(struct shell *shell, int *status)
+{
+	return reaped(shell->pid, status);
+}
+
+/** Tell whether the command that runs without a shell has ended, and how. */
+bool direct_ended(struct shell *shell, int *status)
+{
+	if (!reaped(shell->direct, status))
+		return false;
+	shell->direct = 0;
 	return true;
 }
 
@@ -164,6 +208,7 @@ void shell_close(struct shell *shell)
 {
 	close(shell->control);
 	close(shell->output);
+	close(shell->into);
 	close(shell->status);
 	close(shell->script);
 }

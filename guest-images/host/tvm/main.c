@@ -59,7 +59,8 @@ static const struct verb {
 	{ "agent", verb_agent },
 };
 
-int main(int argc, char **argv)
+/** Run a verb with its arguments, as on a command line; return the exit status. */
+int tvm_main(int argc, char **argv)
 {
 	struct args args = { .count = argc, .words = argv, .next = 2 };
 
@@ -74,4 +75,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tvm: no verb \"%s\"\n", argv[1]);
 	fputs(usage, stderr);
 	return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	return tvm_main(argc, argv);
 }

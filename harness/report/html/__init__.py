@@ -22,7 +22,7 @@ from harness.files import write_atomic
 from harness.report.history import History, Past
 from harness.report.html.charts import charts, seconds
 from harness.report.html.clean import clean
-from harness.report.html.grid import SYMBOLS, grids, verdict_name
+from harness.report.html.grid import SYMBOLS, common, grids, verdict_name
 from harness.report.html.model import Full, Short, full, moment, short
 from harness.report.markdown import counts_line, kinds
 from harness.report.record import Night, RunRecord
@@ -72,6 +72,15 @@ def write_html(night: Night, out: Path, history: History | None = None) -> None:
         raise StoreError(f"cannot write {out}: {error.strerror}", "give another file") from error
 
 
+def took(seconds: float) -> str:
+    """Return a length of time in seconds as the page tells it."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
 def render(night: Night, out: Path, history: History | None = None) -> str:
     """Return the page; the arguments are those of `write_html`."""
     templates = environment()
@@ -89,6 +98,8 @@ def render(night: Night, out: Path, history: History | None = None) -> str:
         counts_line=counts_line(night),
         symbols=SYMBOLS,
         grids=grids(night, targets),
+        common=common(night),
+        took=took(night.end.duration_s) if night.end is not None else "",
         kinds=told,
         detailed={each.short.target for kind in told for each, _ in kind.detailed},
         rows=rows,

@@ -72,20 +72,43 @@ def grids(night: Night, targets: dict[int, str]) -> dict[str, list[Grid]]:
         night: its runs.
         targets: the fragment of the page for each run and each run not made, by its identity.
     """
-    runs: list[RunRecord | NotRunRecord] = [*night.runs, *night.not_run]
+    runs = _all(night)
     names = sorted({run.scenario for run in runs})
+    said = set(common(night))
     return {
-        name: _of_scenario([run for run in runs if run.scenario == name], targets) for name in names
+        name: _of_scenario([run for run in runs if run.scenario == name], targets, said)
+        for name in names
     }
 
 
-def _of_scenario(runs: Sequence[RunRecord | NotRunRecord], targets: dict[int, str]) -> list[Grid]:
+def common(night: Night) -> dict[str, str]:
+    """Return the axes that have the same value in every run of a night.
+
+    They are named once, above all tables. Where no other axis is left, they make the tables.
+    """
+    runs = _all(night)
+    values: dict[str, set[str]] = {}
+    for axis in {axis for run in runs for axis in run.axes}:
+        values[axis] = {run.axes.get(axis, "") for run in runs}
+    same = {axis: min(found) for axis, found in sorted(values.items()) if len(found) == 1}
+    return same if len(same) < len(values) else {}
+
+
+def _all(night: Night) -> list[RunRecord | NotRunRecord]:
+    return [*night.runs, *night.not_run]
+
+
+def _of_scenario(
+    runs: Sequence[RunRecord | NotRunRecord], targets: dict[int, str], said: set[str]
+) -> list[Grid]:
     places = _places(runs, targets)
     values: dict[str, set[str]] = {}
     for place in places:
         for axis, value in place.axes.items():
+            if axis in said:
+                continue
             values.setdefault(axis, set()).add(value)
-    # An axis with one value says nothing in a table, but its heading names it.
+    # An axis with one value in this scenario says nothing in a table, but its heading names it.
     order = sorted(values, key=lambda axis: (-len(values[axis]), axis))
     column_axis, row_axis, *nested = [*order, "", ""]
     nested = [axis for axis in nested if axis]

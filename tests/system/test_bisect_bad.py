@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `teecall bisect` says to bad input: one clear error, and the user's repository untouched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.bisect.journal import load_bisection
+from tests.system.conftest import teecall
+from tests.system.histories import history, state
+
+# Candidates that are the same machine and need no build: what is tested is the search around them.
+_VALUES = (
+    "--component",
+    "timeouts.guest_s",
+    "--values",
+    "1,2,3,4,5,6",
+    "--good",
+    "1",
+    "--bad",
+    "6",
+)
+_SURE = ("--failure-rate", "100%")
+
+
+def git(repo: Path, *words: str) -> str:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    done = subprocess.run(["git", "-C", str(repo), *who, *words], check=True, capture_output=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repository of four commits, with no firmware in them."""
+    folder = tmp_path / "some"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    for number in range(4):
+        (folder / "file").write_text(f"{number}\n")
+        git(folder, "add", "file")
+        git(folder, "commit", "-qm", f"change {number}")
+    return folder
+
+
+def refused(out: Path, *words: str, code: int = 2) -> str:
+    """Run a bisection that has to fail, and return what it says."""
+    done = teecall("bisect", *words, "--out", str(out))
+    assert done.returncode == code, done.stdout
+    assert "Traceback" not in done.stdout
+    assert done.stdout.count("error: ") == 1, done.stdout
+    return done.stdout
+
+
+def opensbi(repo: Path, good: str, bad: str) -> list[str]:
+    return ["--component", "opensbi", "--repo", str(repo), "--good", good, "--bad", bad]
+
+
+def test_ends_that_cannot_be_searched_between(repo: Path, tmp_path: Path) -> None:
+    before = state(repo)
+    out = tmp_path / "out"
+    assert "ancestor" in refused(out, *opensbi(repo, "main", "main~3"))
+    said = refused(out, *opensbi(repo, "main~2", "no-such"))
+    assert "no commit 'no-such'" in said and "git log" in said
+    assert "there is no repository" in refused(out, *opensbi(tmp_path / "nowhere", "a", "b"))
+    assert not out.exists(), "nothing was begun"
+    assert state(repo) == before
+
+
+def test_unrelated_histories(repo: Path, tmp_path: Path) -> None:
+    git(repo, "checkout", "-q", "--orphan", "other")
+    git(repo, "commit", "-qm", "another beginning")
+    said = refused(tmp_path / "out", *opensbi(repo, "main", "other"))
+    assert "no common ancestor" in said
+
+
+def test_shallow_clone(repo: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "--depth", "2", f"file://{repo}", str(clone))
+    old = git(repo, "rev-parse", "main~3")
+    said = refused(tmp_path / "out", *opensbi(clone, old, "main"))
+    assert "shallow clone" in said and "--unshallow" in said
+
+
+def test_dirty_tree_is_said_and_left_alone(repo: Path, tmp_path: Path) -> None:
+    (repo / "file").write_text("work of the user\n")
+    (repo / "new").write_text("more of it\n")
+    before = state(repo)
+    done = teecall("bisect", *opensbi(repo, "main~3", "main"), "--dry-run")
+    assert done.returncode == 0, done.stdout
+    assert "1 file(s) with uncommitted changes" in done.stdout
+    # A commit without firmware cannot be built, neither of them.
+    said = refused(tmp_path / "out", *opensbi(repo, "main~3", "main"))
+    assert "is an end of the search and cannot be tested" in said
+    found = load_bisection(tmp_path / "out")
+    assert {step.outcome for step in found.steps()} == {"SKIP"}
+    assert state(repo) == before
+
+
+def test_ends_that_show_the_opposite(tmp_path: Path) -> None:
+    script = "test $TEECALL_CANDIDATE -gt 3"
+    said = refused(tmp_path / "out", *_VALUES, *_SURE, "--script", script)
+    assert "exchange the ends" in said
+
+
+def test_script_that_hangs_is_killed_and_judges_nothing(tmp_path: Path) -> None:
+    script = "test $TEECALL_CANDIDATE != 6 || exec sleep 1000"
+    said = refused(tmp_path / "out", *_VALUES, *_SURE, "--script", script, "--limit", "1s")
+    assert "6 is an end of the search and cannot be tested" in said
+    assert "the script was killed after 1 s" in said
+
+
+def test_script_that_says_nothing_still_judges(tmp_path: Path) -> None:
+    script = "test $TEECALL_CANDIDATE -lt 4"
+    out = tmp_path / "out"
+    done = teecall("bisect", *_VALUES, *_SURE, "--script", script, "--out", str(out))
+    assert done.returncode == 0, done.stdout
+    assert load_bisection(out).answers[0].culprits == ("4",)
+    assert "it printed nothing" in done.stdout
+
+
+def test_script_that_ends_the_search(tmp_path: Path) -> None:
+    said = refused(tmp_path / "out", *_VALUES, "--script", "echo no license; exit 130")
+    assert "the script ends the search: exit code 130: no license" in said
+    said = refused(tmp_path / "other", *_VALUES, "--script", "/no/such/command")
+    # The shell's 127 is the verdict BAD for git too, so the good end fails.
+    assert "should pass" in said
+
+
+@pytest.mark.slow
+def test_repository_may_go_in_the_middle(tmp_path: Path) -> None:
+    made = history(tmp_path, "value", 8, 5)
+    gone = tmp_path / "gone"
+    script = f"if test -d {made.repo}; then mv {made.repo} {gone}; fi; exec test -f {tmp_path}/ok"
+    ends = opensbi(made.repo, made.good, made.bad)
+    (tmp_path / "ok").touch()
+    said = refused(tmp_path / "out", *ends, *_SURE, "--script", script)
+    assert gone.is_dir()
+    # It was searched to its end, from the copy.
+    assert "the failure did not show in 1 trials" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system of its own")
+def test_full_disk_ends_it_and_it_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tiny", str(place)]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("this system lets nobody mount")
+    try:
+        out = place / "out"
+        fill = f"test $TEECALL_CANDIDATE != 1 || cat /dev/zero >{place}/all 2>/dev/null"
+        script = f"{fill}; test $TEECALL_CANDIDATE -lt 4"
+        said = refused(out, *_VALUES, *_SURE, "--script", script, code=99)
+        assert "no space left" in said and "--resume" in said, said
+        (place / "all").unlink()
+        subprocess.run(["mount", "-o", "remount,size=8m", str(place)], check=True)
+        before = load_bisection(out).steps()
+        done = teecall("bisect", "--resume", str(out))
+        assert done.returncode == 0, done.stdout
+        found = load_bisection(out)
+        assert found.steps()[: len(before)] == before
+        assert found.answers[0].culprits == ("4",)
+        assert shutil.disk_usage(place).free
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
