@@ -14,7 +14,7 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.attest.measure import Reference
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FILE = click.Path(path_type=Path)
 
 
 @click.group()
@@ -60,11 +60,11 @@ def verify(
 
     reference = Reference(
         challenge=_hex(challenge),
-        firmware=None if firmware is None else firmware.read_bytes(),
-        tsm=None if tsm is None else tsm.read_bytes(),
-        initial=launch_registers(guest.read_bytes(), _number(arg), guest.name) if guest else None,
+        firmware=None if firmware is None else _read(firmware),
+        tsm=None if tsm is None else _read(tsm),
+        initial=launch_registers(_read(guest), _number(arg), guest.name) if guest else None,
     )
-    found = verified(file.read_bytes(), root.read_bytes(), reference)
+    found = verified(_read(file), _read(root), reference)
     registers = {**found.initial, **found.runtime}
     for index, value in sorted(registers.items()):
         click.echo(f"register {index}  {value.hex()}")
@@ -81,6 +81,15 @@ def verify(
         }
     )
     return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {error.strerror}", "give a file, such as one in the folder of the run"
+        ) from error
 
 
 def _hex(text: str | None) -> bytes | None:

@@ -38,6 +38,8 @@ _HARM = {
     "c": "stores to its code",
 }
 _PRINTED = "c"
+# Seconds that a guest whose task never ends is given.
+_ENDLESS_S = 1.0
 
 
 def build(smoke: Smoke) -> str:
@@ -174,7 +176,7 @@ def task(smoke: Smoke) -> str:
     with powered(harmful, artefacts, run, files, root=_root(smoke)) as machine:
         host = reach_shell(machine)
         for letter, harm in _HARM.items():
-            argument = int.from_bytes(f"fault:{letter}".encode(), "little")
+            argument = _fault(letter)
             checks.check_harm(
                 replace_argument(_attestation(smoke), argument, artefacts.tsm_elf.read_bytes()),
                 host.run_guest(GUEST, nonce=argument),
@@ -182,12 +184,22 @@ def task(smoke: Smoke) -> str:
                 # The console is slow: the guest prints one of them.
                 printed=letter == _PRINTED,
             )
+        endless = host.run_guest(GUEST, nonce=_fault("l"), seconds=_ENDLESS_S)
+        checks.check_endless(endless)
         answer = host.call("covh", "get_tsm_info", config.memory.pool_base, 48)
         if not answer.ok:
             raise CheckFailed(f"the TSM answers {answer.error_name} after the task's crashes")
         host.power_off(config.timeouts.poweroff_s)
     name = abi.Error.FAILED.name
-    return f"{len(_HARM)} kinds of crash: {name} for the guest, then evidence; the TSM lives"
+    return (
+        f"{len(_HARM)} kinds of crash: {name} for the guest, then evidence; one that"
+        " never ends is interrupted; the TSM lives"
+    )
+
+
+def _fault(letter: str) -> int:
+    """Return the guest's argument that makes its challenge one which harms the task."""
+    return int.from_bytes(f"fault:{letter}".encode(), "little")
 
 
 def replace_argument(expected: Attestation, argument: int, tsm_elf: bytes) -> Attestation:

@@ -183,13 +183,16 @@ def check_extended(expected: Attestation, guest: GuestRun) -> str:
 
 def check_interrupted(events: Sequence[Event], lost: Sequence[str]) -> str:
     """Check that a get_evidence was left for the host's interrupts and made again."""
-    calls = [
-        event
-        for event in events
-        if event.kind == abi.Event.GUEST_EXIT and event.is_call(abi.Eid.COVG, abi.Covg.GET_EVIDENCE)
-    ]
-    # The guest makes four calls; what is more is the same again after an interrupt.
-    again = len(calls) - len({event.value for event in calls})
+    again = 0
+    made: dict[int, int] = {}
+    for event in events:
+        if event.kind == abi.Event.GUEST_ENTER:
+            # Behind its ECALL it has its answer; at the ECALL it makes it again.
+            again += made.pop(event.aux, None) == event.value
+        elif event.is_call(abi.Eid.COVG, abi.Covg.GET_EVIDENCE) and (
+            event.kind == abi.Event.GUEST_EXIT
+        ):
+            made[event.aux] = event.value
     if not again:
         raise CheckFailed(
             "no get_evidence was interrupted: the host had to wait until it was done",
@@ -268,6 +271,14 @@ def check_other_image(expected: Attestation, other: GuestRun, other_key: bytes) 
     reference = replace(expected.reference(), guest_key=_KEY_HEADER + other_key)
     _rejected("a TVM with another image", blob, expected.root_pem, reference, "register 4")
     return "rejected: register 4 is not that of the image"
+
+
+def check_endless(guest: GuestRun) -> None:
+    """Check that the host could end a guest whose task never ends, and had its hart back."""
+    if not guest.timed_out or "attest: bye" in guest.lines:
+        raise CheckFailed("a task that never ends: get_evidence came back")
+    if guest.error:
+        raise CheckFailed(f"a TVM whose task never ends: {guest.error}", "see tsm.log")
 
 
 def check_harm(expected: Attestation, guest: GuestRun, harm: str, *, printed: bool) -> None:

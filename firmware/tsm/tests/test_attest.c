@@ -222,6 +222,25 @@ static void a_crash_is_an_error(void)
 	check_equal(fake.task_wipes, 2 * 3);
 }
 
+/* Tasks of TVMs that are gone before their evidence is there are used again. */
+static void tasks_of_dead_tvms_come_back(void)
+{
+	unsigned int i;
+
+	hand_over();
+	for (i = 0; i < 2 * ARCH_TASKS + 1; i++) {
+		fake.task_interrupts = 1;
+		make_calls(&good, 1);
+		check_equal(fake.task_starts, i + 1);
+		check_equal(covh(DESTROY_TVM, tvm).error, 0);
+		check_equal(covh(RECLAIM_PAGES, POOL_BASE, BUILD_PAGES).error,
+			    0);
+		tvm = start_tvm();
+	}
+	make_calls(&good, 1);
+	check_equal(*(u8 *)phys_to_virt(AT_DATA), 0xd2);
+}
+
 const struct test attest_tests[] = {
 	{ "attest: evidence", evidence_is_built },
 	{ "attest: no root of trust", evidence_needs_a_root },
@@ -230,5 +249,6 @@ const struct test attest_tests[] = {
 	{ "attest: extend", extension_is_seen },
 	{ "attest: interrupted", evidence_is_interrupted },
 	{ "attest: crash", a_crash_is_an_error },
+	{ "attest: dead TVMs", tasks_of_dead_tvms_come_back },
 	{ NULL, NULL },
 };
