@@ -52,6 +52,20 @@ static void leaf_is_what_the_hart_expects(void)
 	check_equal(table[9], AT_DATA >> 12 << 10 | 0xdf);
 }
 
+/* The host's pages can be read and written, and nothing is fetched from them. */
+static void shared_leaf_is_not_executable(void)
+{
+	struct tvm *tvm = empty_tvm(3);
+	u64 *table = phys_to_virt(ROOT);
+	unsigned int i;
+	const unsigned int index[] = { 0, 2, 1 };
+
+	gstage_map(tvm, GUEST_BASE, HOST_BASE, 0, true);
+	for (i = 0; i < ARRAY_SIZE(index); i++)
+		table = phys_to_virt(table[index[i]] >> 10 << 12);
+	check_equal(table[0], HOST_BASE >> 12 << 10 | 0x1d7);
+}
+
 static void root_has_eleven_bits(void)
 {
 	struct tvm *tvm = empty_tvm(3);
@@ -102,6 +116,7 @@ static void tables_are_zero_when_used(void)
 const struct test gstage_tests[] = {
 	{ "gstage mapping is found", mapping_is_found_again },
 	{ "gstage leaf format", leaf_is_what_the_hart_expects },
+	{ "gstage shared leaf", shared_leaf_is_not_executable },
 	{ "gstage root has 11 bits", root_has_eleven_bits },
 	{ "gstage tables are counted", tables_are_counted },
 	{ "gstage tables are zero", tables_are_zero_when_used },

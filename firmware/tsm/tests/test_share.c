@@ -225,6 +225,26 @@ static void large_pages_split_and_join(void)
 	check_equal(tsm_stats.pages[PAGE_UNASSIGNED], POOL_PAGES);
 }
 
+/* A hart may still know where the table was that a promotion sets free. */
+static void promote_while_running(struct guest_context *guest)
+{
+	check_equal(covh(PROMOTE_PAGE, tvm, REGION, 1).error, COVE_ERR_BUSY);
+	interrupt(guest);
+}
+
+static void joining_waits_for_the_vcpus(void)
+{
+	tvm = large_tvm();
+	check_equal(ZERO(LARGE_PAGE, 1, 1, REGION).error, 0);
+	check_equal(INVALIDATE(REGION, LARGE), 0);
+	check_equal(FENCE(), 0);
+	check_equal(covh(DEMOTE_PAGE, tvm, REGION, 0).error, 0);
+	check_equal(INVALIDATE(REGION, LARGE), 0);
+	check_equal(FENCE(), 0);
+	check_equal(run(promote_while_running).error, 0);
+	check_equal(covh(PROMOTE_PAGE, tvm, REGION, 1).error, 0);
+}
+
 static void splitting_takes_a_table(void)
 {
 	tvm = large_tvm();
@@ -267,6 +287,7 @@ const struct test share_tests[] = {
 	{ "share: refused", host_can_refuse },
 	{ "share: a running vCPU", a_running_vcpu_holds_up_the_fence },
 	{ "sizes: split and join", large_pages_split_and_join },
+	{ "sizes: joining waits", joining_waits_for_the_vcpus },
 	{ "sizes: tables run out", splitting_takes_a_table },
 	{ "fault of a page that has come", a_page_that_has_come_is_no_exit },
 	{ NULL, NULL },
