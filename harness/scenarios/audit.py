@@ -225,8 +225,6 @@ def fault(smoke: Smoke) -> str:
         _memory(smoke).let_die(machine.ram)
         machine.wait_off(scaled("the death of the TSM", smoke.config.timeouts.stall_s))
     _save(smoke)
-    if not deaths:
-        raise CheckFailed("the TSM did not die of its fault", "see uart.log")
     table, entry = _table(smoke), _memory(smoke).entry
     crossing = next((one for one in _all_crossings(smoke) if _is_fault(one)), None)
     if crossing is None:
@@ -240,6 +238,8 @@ def fault(smoke: Smoke) -> str:
             *vector_findings(crossing),
         )
     )
+    if not deaths:
+        raise CheckFailed("nobody has reported the death of the TSM", "see uart.log")
     return "the call of a TSM that dies fails, with every register of the host and none of the TSM"
 
 
