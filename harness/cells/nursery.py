@@ -41,7 +41,6 @@ PRELOAD = (
     "harness.machine.timeline",
     "harness.report.history",
     "harness.report.make",
-    "elftools.elf.elffile",
     "qemu.qmp",
     "tomllib",
 )
