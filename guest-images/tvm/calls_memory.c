@@ -98,12 +98,21 @@ static void check_long_text(void)
 	write_all(text, LONG_TEXT);
 }
 
+/* The console of a guest that is older than DBCN */
+static void check_legacy(void)
+{
+	for (const char *text = "calls: written by putchar\n"; *text; text++)
+		check("legacy putchar", sbi_call(COVE_EID_LEGACY_PUTCHAR, 0,
+						 *text, 0, 0).error, 0);
+}
+
 void check_console(void)
 {
 	static char input[64];
 	struct sbi_ret ret;
 
 	check_long_text();
+	check_legacy();
 	check("console_write of nothing",
 	      console(COVE_DBCN_CONSOLE_WRITE, 0, FRESH, 0).error, 0);
 	check("console_write above 64 bits",

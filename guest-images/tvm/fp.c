@@ -20,7 +20,7 @@ static int fcsr_alone(void)
 
 	for (unsigned long i = 1; i < 32; i++) {
 		csr_write("fcsr", i);
-		print(".");
+		print_now('.');
 		good &= csr_read("fcsr") == i;
 	}
 	return good;
@@ -35,7 +35,7 @@ void guest_main(unsigned long vcpu_id, unsigned long arg)
 	fp_fill(wanted, arg & 0xffff);
 	fp_load(wanted);
 	for (int i = 0; i < EXITS; i++)
-		print(".");
+		print_now('.');
 	fp_store(found);
 	good = fp_same(wanted, found) & fcsr_alone();
 	print("\n");

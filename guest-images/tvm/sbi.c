@@ -31,13 +31,48 @@ static int has_debug_console(void)
 	return has;
 }
 
-static void print_char(char c)
+/* Within one page, and no longer than what one exit carries. */
+static char line[COVE_NACL_CONSOLE_SIZE]
+	__attribute__((aligned(COVE_NACL_CONSOLE_SIZE)));
+static size_t line_length;
+
+void print_now(char c)
 {
 	if (has_debug_console())
 		sbi_call(COVE_EID_DBCN, COVE_DBCN_CONSOLE_WRITE_BYTE,
 			 (unsigned char)c, 0, 0);
 	else
 		sbi_call(COVE_EID_LEGACY_PUTCHAR, 0, (unsigned char)c, 0, 0);
+}
+
+/*
+ * The line in one exit where possible. A host may take a part of it; one that
+ * refuses, or takes nothing and claims success, gets the bytes one by one.
+ */
+static void flush(void)
+{
+	size_t done = 0;
+
+	while (done < line_length && has_debug_console()) {
+		size_t left = line_length - done;
+		struct sbi_ret ret = sbi_call(COVE_EID_DBCN,
+					      COVE_DBCN_CONSOLE_WRITE, left,
+					      (unsigned long)line + done, 0);
+
+		if (ret.error || !ret.value || ret.value > left)
+			break;
+		done += ret.value;
+	}
+	while (done < line_length)
+		print_now(line[done++]);
+	line_length = 0;
+}
+
+static void print_char(char c)
+{
+	line[line_length++] = c;
+	if (c == '\n' || line_length == sizeof(line))
+		flush();
 }
 
 void print(const char *text)
@@ -80,6 +115,7 @@ long read_measurement(void *page, size_t size, unsigned int reg)
 
 void shutdown(void)
 {
+	flush();
 	for (;;)
 		sbi_call(COVE_EID_SRST, COVE_SRST_SYSTEM_RESET, 0, 0, 0);
 }

@@ -16,8 +16,14 @@ struct sbi_ret {
 struct sbi_ret sbi_call(unsigned long eid, unsigned long fid, unsigned long a0,
 			unsigned long a1, unsigned long a2);
 
-/** Write a NUL-terminated text to the console. */
+/**
+ * Write a NUL-terminated text to the console. A line leaves in one exit, when
+ * it is complete or the guest ends. One hart of a guest prints.
+ */
 void print(const char *text);
+
+/** Write a character in an exit of its own, before what waits for its line's end. */
+void print_now(char c);
 
 /** Write 16 lower-case hexadecimal digits. */
 void print_hex64(uint64_t value);

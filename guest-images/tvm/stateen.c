@@ -52,7 +52,7 @@ static int hold(unsigned long stateen, unsigned long envcfg)
 	for (int i = 0; i < EXITS; i++) {
 		csr_write(SSTATEEN0, i & 1 ? stateen : 0);
 		csr_write(SENVCFG, i & 1 ? 0 : envcfg);
-		print(".");
+		print_now('.');
 		good &= csr_read(SSTATEEN0) == (i & 1 ? stateen : 0);
 		good &= csr_read(SENVCFG) == (i & 1 ? 0 : envcfg);
 	}

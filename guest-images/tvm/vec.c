@@ -20,7 +20,7 @@ static int round_trip(unsigned long vlenb, unsigned long salt)
 
 	vector_fill(&wanted, vlenb, salt);
 	vector_load(&wanted, vlenb);
-	print(".");
+	print_now('.');
 	vector_store(&found, vlenb);
 	return vector_same(&wanted, &found, vlenb);
 }
@@ -31,7 +31,7 @@ static int csrs_alone(void)
 
 	for (unsigned long i = 1; i < 8; i++) {
 		vector_csrs_write(i, i);
-		print(".");
+		print_now('.');
 		good &= vector_csrs_are(i, i);
 	}
 	return good;

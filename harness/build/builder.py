@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -112,10 +113,12 @@ class Builder:
         offline = offline or bool(os.environ.get("TEECALL_OFFLINE"))
         self._share = _share(ui, offline)
         self.sources = Sources(config, ui, offline=offline, cache=self._cache)
+        self._planned: dict[str, Step] | None = None
 
     def run(self) -> Outcome:
         """Build what is missing."""
-        plan = self.plan()
+        # Who has shown the sources has planned just now; what they are is asked once.
+        plan = self._planned or self.plan()
         missing = self._fetched(self._missing(plan))
         if missing:
             for step in missing.values():
@@ -143,11 +146,12 @@ class Builder:
         check_given(self._config)
         plan: dict[str, Step] = {}
         facts = Facts(
-            self._config, self.sources, self._compiler(), lambda name: plan[name].key.digest
+            self._config, self.sources, self._compiler, lambda name: plan[name].key.digest
         )
         for recipe in self._recipes():
             inputs = {"revision": recipe.revision, **recipe.inputs(facts)}
             plan[recipe.name] = Step(recipe, inputs, key_of(recipe.name, inputs))
+        self._planned = plan
         return plan
 
     def _recipes(self) -> list[Recipe]:
@@ -172,6 +176,7 @@ class Builder:
         recipes += self._extra
         return [*recipes, *missing_recipes(config, recipes)]
 
+    @cached_property
     def _compiler(self) -> str:
         """Identify the cross tools: another compiler makes other artefacts."""
         cross = self._config.build.cross_compile
@@ -323,7 +328,7 @@ class Builder:
         names += ["linux"] if "kernel" in places else []
         names += ["busybox"] if "initramfs" in places else []
         versions = {name: self.sources.identify(name).version for name in names}
-        return {**versions, "compiler": self._compiler().partition(" / ")[0]}
+        return {**versions, "compiler": self._compiler.partition(" / ")[0]}
 
 
 def _share(ui: Ui, offline: bool) -> Share | None:

@@ -70,7 +70,9 @@ class Store:
         if manifest is None:
             return None
         files = manifest["files"]
-        if not full and all(_unchanged(place / name, entry) for name, entry in files.items()):
+        # Text, not paths: a kernel's build has hundreds of files.
+        top = str(place)
+        if not full and all(_unchanged(f"{top}/{name}", entry) for name, entry in files.items()):
             return place
         if not all(same_content(place / name, entry) for name, entry in files.items()):
             return None
@@ -143,7 +145,7 @@ def _describe(path: Path) -> list[object]:
     return [status.st_size, status.st_mtime_ns, sha256_of(path)]
 
 
-def _unchanged(path: Path, entry: list[object]) -> bool:
+def _unchanged(path: str, entry: list[object]) -> bool:
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:

@@ -30,12 +30,19 @@ from harness.errors import Interrupted, own_error
 
 # Time for a worker to end in order: to stop its machine and to write its evidence.
 GRACE_S = 10.0
-_PRELOAD = (
+# All that a smoke which passes loads, also what is imported where it is used: a worker does one
+# run, so that each of them would load it again.
+PRELOAD = (
     "harness.cells.cell",
     "harness.scenarios.smoke",
     "harness.scenarios.smoke_checks",
     "harness.trace.record",
     "harness.machine.forensics",
+    "harness.machine.timeline",
+    "harness.report.history",
+    "harness.report.make",
+    "qemu.qmp",
+    "tomllib",
 )
 _PR_SET_PDEATHSIG = 1
 _ASK = (signal.SIGTERM, signal.SIGHUP)
@@ -43,7 +50,7 @@ _ASK = (signal.SIGTERM, signal.SIGHUP)
 
 def main() -> None:
     """Fork a worker for every line that comes, until the owner closes the socket."""
-    for module in _PRELOAD:
+    for module in PRELOAD:
         importlib.import_module(module)
     gc.freeze()
     _go_on_with_parents_death()

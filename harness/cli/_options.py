@@ -4,7 +4,7 @@
 @click.command()
 @config_options
 def command(options: Options) -> int:
-    config = options.load().value
+    config = options.config()
     with options.ui() as ui:
         artefacts = build_all(config, ui, offline=options.offline)
 """
@@ -16,13 +16,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.config.load import Loaded, load
+from harness.config.kept import load_config
 from harness.config.schema import Config
 from harness.ui import Ui, choose
+
+if TYPE_CHECKING:
+    from harness.config.load import Loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,14 @@ class Options:
     quiet: bool = False
 
     def load(self) -> Loaded[Config]:
-        """Load the configuration these options describe."""
+        """Load the configuration these options describe, with the layers it came from."""
+        from harness.config.load import load
+
         return load(self.files, self.sets)
+
+    def config(self) -> Config:
+        """Return the configuration these options describe."""
+        return load_config(self.files, self.sets)
 
     @contextmanager
     def ui(self) -> Iterator[Ui]:

@@ -88,7 +88,7 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     from harness.machine.rundir import new_run
     from harness.scenarios.session import Session, run_scenario
 
-    config = options.load().value
+    config = options.config()
     run = new_run(running.run_dir, tidy=False)
     with options.ui() as ui:
 
@@ -163,7 +163,7 @@ def show_command(options: Options, result: Result) -> int:
     from harness.machine.argv import printable, qemu_argv, terminal_wiring
     from harness.machine.prepare import plan_boot
 
-    config: Config = options.load().value
+    config = options.config()
     artefacts = build_all(config, QuietUi(), offline=options.offline)
     files = plan_boot(config, artefacts, artefacts.initrd.stat().st_size)
     # There is no run, so the command's own files go to where it is started.

@@ -26,7 +26,7 @@ _NAMED = 8
 
 def run_series(name: str, options: Options, running: Running) -> int:
     """Run a scenario many times, print a line for each run and return the exit code."""
-    config = options.load().value
+    config = options.config()
     run = new_run(running.run_dir)
     if running.scheduler is None:
         # What does not build is told once, with its progress, and not as failures of all runs.

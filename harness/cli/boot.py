@@ -51,7 +51,7 @@ def command(options: Options, run_dir: Path | None, result: Result, dry_run: boo
     from harness.machine.terminal import interact, require_input
 
     require_input()
-    config = options.load().value
+    config = options.config()
     with options.ui() as ui:
         artefacts = build_all(config, ui, offline=options.offline)
     run = new_run(run_dir)

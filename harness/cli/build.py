@@ -30,7 +30,7 @@ def command(options: Options, check: bool, paths: bool, result: Result) -> None:
     teecall build --set opensbi.source=path:../opensbi --set tsm.flags='[-DDEBUG]'
     """
     begun = time.monotonic()
-    config = options.load().value
+    config = options.config()
     with options.ui() as ui:
         outcome = Builder(config, ui, offline=options.offline, full_check=check).run()
     seconds = time.monotonic() - begun

@@ -9,8 +9,6 @@ import fcntl
 import json
 import os
 import re
-import secrets
-import shutil
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -73,7 +71,11 @@ class RunDir:
 
     def write_json(self, name: str, value: object) -> Path:
         """Write an evidence file in JSON and return its path."""
-        return self.write(name, json.dumps(value, indent=2) + "\n")
+        # gdb's own Python reads runs too, and it has no msgspec.
+        import msgspec
+
+        # What json indents it also encodes in Python, ten times slower.
+        return self.write(name, msgspec.json.format(json.dumps(value), indent=2) + "\n")
 
 
 def new_run(path: Path | None = None, *, tidy: bool = True) -> RunDir:
@@ -96,7 +98,7 @@ def new_run(path: Path | None = None, *, tidy: bool = True) -> RunDir:
         return run
     runs = cache_dir() / "runs"
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder = _made(runs / f"{stamp}-{secrets.token_hex(3)}")
+    folder = _made(runs / f"{stamp}-{os.urandom(3).hex()}")
     run = RunDir(folder, _locked(folder))
     point_latest(folder)
     if tidy:
@@ -140,6 +142,8 @@ def prune(runs: Path, now: float) -> None:
         runs: their folder; what does not look like a run stays.
         now: seconds since the epoch.
     """
+    import shutil
+
     old = sorted(run for run in runs.iterdir() if _RUN_NAME.fullmatch(run.name))[:-_KEEP_RUNS]
     doomed = (run for run in old if not _is_kept(run, now))
     for run in islice(doomed, _PRUNE_AT_ONCE):
@@ -175,7 +179,7 @@ def point_latest(folder: Path) -> None:
     if not folder.is_relative_to(runs) or not folder.is_dir():
         return
     # The link is replaced in one step: two runs may end up here at the same time.
-    fresh = runs / f".latest-{secrets.token_hex(3)}"
+    fresh = runs / f".latest-{os.urandom(3).hex()}"
     with contextlib.suppress(OSError):
         fresh.symlink_to(folder.relative_to(runs))
         fresh.replace(runs / "latest")

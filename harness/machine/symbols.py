@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.errors import ConfigError
+from harness.machine.elftables import ElfTables, read_tables
 
 _SYMBOL = struct.Struct("<IBBHQQ")
 # The header of a unit in .debug_aranges: length, version, unit, sizes of address and segment.
@@ -99,10 +100,9 @@ class ElfSymbols:
             return ELFFile(file)
 
     @cached_property
-    def _segments(self) -> list[tuple[int, int]]:
+    def _tables(self) -> ElfTables:
         with self._readable():
-            headers = [segment.header for segment in self._elf.iter_segments("PT_LOAD")]
-        return [(header.p_vaddr, header.p_vaddr + header.p_memsz) for header in headers]
+            return read_tables(self.path)
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
@@ -120,11 +120,11 @@ class ElfSymbols:
 
     @property
     def _low(self) -> int:
-        return min((low for low, _ in self._segments), default=0)
+        return min((low for low, _ in self._tables.segments), default=0)
 
     @property
     def _high(self) -> int:
-        return max((high for _, high in self._segments), default=0)
+        return max((high for _, high in self._tables.segments), default=0)
 
     @cached_property
     def _bias(self) -> int:
@@ -136,16 +136,11 @@ class ElfSymbols:
             return list(self._symbols(kinds))
 
     def _symbols(self, kinds: frozenset[int]) -> Iterator[Symbol]:
-        """Yield the defined symbols of some kinds.
-
-        The table is taken apart here: a kernel has 40,000 symbols, for which pyelftools takes
-        seconds.
-        """
-        table = self._elf.get_section_by_name(".symtab")
-        if table is None:
+        """Yield the defined symbols of some kinds."""
+        table, names = self._tables.symbols, self._tables.names
+        if table is None or names is None:
             raise ConfigError(f"{self.path.name} has no symbol table", "do not strip it")
-        names: bytes = table.stringtable.data()
-        for name_at, info, _, section, address, size in _SYMBOL.iter_unpack(table.data()):
+        for name_at, info, _, section, address, size in _SYMBOL.iter_unpack(table):
             if info & 0xF in kinds and section != _UNDEFINED and name_at:
                 name = names[name_at : names.index(b"\0", name_at)]
                 yield Symbol(name.decode(errors="replace"), address, size)

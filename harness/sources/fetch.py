@@ -11,18 +11,21 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import SourceError, StoreError, TeecallError
 from harness.files import disk_errors, locked, publish, scratch, sha256_of, write_atomic
-from harness.sources import web
-from harness.sources.apt import Apt, UnknownVersion
-from harness.sources.git import Repository
 from harness.sources.gittree import stat_signature, tree_id
 from harness.sources.lock import Pin
 from harness.sources.spec import Kind, Spec, parse
-from harness.sources.unpack import unpack
 from harness.ui import Ui
+
+if TYPE_CHECKING:
+    from harness.sources.apt import Apt
+
+# What brings a source is imported where it is used: most commands have nothing to bring.
 
 
 class Fetcher:
@@ -38,7 +41,12 @@ class Fetcher:
         self._cache = cache
         self._ui = ui
         self._offline = offline
-        self._apt = Apt(cache / "apt", ui.note)
+
+    @cached_property
+    def _apt(self) -> Apt:
+        from harness.sources.apt import Apt
+
+        return Apt(self._cache / "apt", self._ui.note)
 
     def pinned(self, component: str, pin: Pin) -> tuple[Path, Pin]:
         """Return the tree of a pinned source, and the pin it satisfies.
@@ -48,6 +56,8 @@ class Fetcher:
         Raises:
             SourceError: no origin delivers it; the message has each origin's reason.
         """
+        from harness.sources.apt import UnknownVersion
+
         stand_in = self.substitute(pin)
         wanted = stand_in or pin
         reasons: list[TeecallError] = []
@@ -115,6 +125,8 @@ class Fetcher:
         )
 
     def _tree_of(self, archive: Path) -> str:
+        from harness.sources.unpack import unpack
+
         with scratch(self._cache / "trees", "tree") as folder:
             return tree_id(unpack(archive, folder))
 
@@ -122,6 +134,8 @@ class Fetcher:
         """Return the tree of an archive, downloaded, verified and unpacked once."""
 
         def fill(folder: Path) -> Path:
+            from harness.sources.unpack import unpack
+
             file = self.download(origin, pin.sha256)
             self._ui.start(component, f"unpacking {origin}")
             top = unpack(file, folder, own=origin.kind is Kind.PATH)
@@ -135,6 +149,8 @@ class Fetcher:
         """Return the tree of a git commit, written out once."""
 
         def fill(folder: Path) -> Path:
+            from harness.sources.git import Repository
+
             top = folder / "content"
             top.mkdir()
             Repository(spec, self._cache).export(identity.removeprefix("tree-"), top)
@@ -205,6 +221,8 @@ class Fetcher:
             if origin.kind is Kind.APT:
                 file = self._apt.fetch(origin, into)
             else:
+                from harness.sources import web
+
                 file = web.fetch(origin.location, into, self._ui.note)
             publish(into, folder)
         return folder / file.name

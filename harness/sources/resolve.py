@@ -20,7 +20,6 @@ from harness.errors import ConfigError, SourceError
 from harness.files import sha256_of
 from harness.sources import lock
 from harness.sources.fetch import Fetcher
-from harness.sources.git import Repository
 from harness.sources.gittree import BlobCache, tree_id, working_tree_id
 from harness.sources.spec import Kind, Spec, parse
 from harness.ui import Ui
@@ -138,6 +137,8 @@ class Sources:
         if spec.kind is Kind.PATH:
             return self._identify_path(component, Path(spec.location))
         if spec.kind is Kind.GIT:
+            from harness.sources.git import Repository
+
             found = Repository(spec, self._cache).tree(self._offline)
             return Identity(component, f"tree-{found}", f"{spec} (tree {found[:12]})")
         if spec.kind is Kind.URL and not spec.detail:
@@ -185,7 +186,8 @@ class Sources:
         """
         path = self.materialise(component).joinpath(*names)
         if path.is_dir():
-            return f"tree-{tree_id(path, skip={'build', '__pycache__'})}"
+            known = self._stat_cache(path)
+            return f"tree-{tree_id(path, skip={'build', '__pycache__'}, cache=known)}"
         if not path.is_file():
             kind = ConfigError if self._chosen(component) else SourceError
             raise kind(

@@ -27,6 +27,20 @@ static void reply(struct covh_run *run, int64_t error, uint64_t value)
 	run->flags |= COVH_RUN_REPLY;
 }
 
+/* The bytes came with the exit: there is no memory that such a guest shares. */
+static void console_write(struct covh_run *run)
+{
+	uint64_t count = run->gprs[A0];
+
+	if (run->gprs[A1] != ~0ULL || count > sizeof(run->data)) {
+		reply(run, COVE_ERR_INVALID_PARAM, 0);
+		return;
+	}
+	for (uint64_t i = 0; i < count; i++)
+		event_console(run->data[i]);
+	reply(run, COVE_SUCCESS, count);
+}
+
 /* A call that the TSM forwarded. What we do not offer is refused to the guest. */
 static void answer_call(struct covh_run *run)
 {
@@ -37,6 +51,9 @@ static void answer_call(struct covh_run *run)
 	     run->gprs[A6] == COVE_DBCN_CONSOLE_WRITE_BYTE)) {
 		event_console(run->gprs[A0]);
 		reply(run, COVE_SUCCESS, finish_requested());
+	} else if (eid == COVE_EID_DBCN &&
+		   run->gprs[A6] == COVE_DBCN_CONSOLE_WRITE) {
+		console_write(run);
 	} else {
 		reply(run, COVE_ERR_NOT_SUPPORTED, 0);
 	}
