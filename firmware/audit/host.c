@@ -59,7 +59,8 @@ struct snapshot audit_after[AUDIT_HARTS][AUDITED_CALLS];
 /** By hart: how the host's own settings and the set-up call went */
 struct settings audit_settings[AUDIT_HARTS];
 /** Written by the harness once a death of the TSM is what it expects */
-volatile u64 audit_go;
+/* In the image, so that a run without a dialogue can have it set from the start. */
+volatile u64 audit_go __attribute__((section(".data")));
 
 static struct host_frame frame;
 static u64 page_table[512] __attribute__((aligned(4096)));

@@ -76,7 +76,11 @@ def _check_deterministic(name: str, running: Running) -> None:
 
     if name not in DETERMINISTIC:
         known = ", ".join(sorted(DETERMINISTIC))
-        raise UsageError(f"{name} cannot run --deterministic", f"these can: {known}")
+        raise UsageError(
+            f"{name} cannot run --deterministic: what its host is told depends on what it said,"
+            " and when",
+            f"these can: {known}",
+        )
     if running.is_series:
         raise UsageError(
             "--deterministic runs are all the same", "leave out --repeat, --until-fail, --scheduler"

@@ -30,8 +30,13 @@ def command(run: str | None, options: Options, run_dir: Path | None, result: Res
     Configuration, scenario and seed come from its run.json; --set changes a key, to see where the
     machine then takes another way. Of a run made with --deterministic everything must be the same:
     each event with its time and instruction count, the UART and the TSM's messages byte for byte;
-    else the first difference is printed and the exit status is 1. Other runs are repeated with the
-    same configuration and seed, but the moments of their dialogue are new ones.
+    else the first difference is printed and the exit status is 1.
+
+    smoke and audit run --deterministic. The others cannot: the harness talks with their host, or
+    reads its memory while it runs, and sends the next command when it has judged the last answer,
+    at an instruction that depends on the workstation. They are repeated with the same
+    configuration and seed. Of interrupt-sweep each point is at the same instruction all the same,
+    of switch each count: both run by a clock of instructions always.
 
     \b
     teecall run smoke --deterministic --run-dir a

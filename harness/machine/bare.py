@@ -21,7 +21,11 @@ from harness.machine.symbols import Symbol
 
 @contextlib.contextmanager
 def bare_machine(
-    config: Config, artefacts: Artefacts, payload: Path, run: RunDir
+    config: Config,
+    artefacts: Artefacts,
+    payload: Path,
+    run: RunDir,
+    rng_seed: bytes | None = None,
 ) -> Iterator[Machine]:
     """Start the machine with a payload instead of the host's kernel.
 
@@ -31,9 +35,10 @@ def bare_machine(
         payload: flat image with the header of a RISC-V kernel Image, linked where QEMU loads
             the kernel.
         run: folder for the evidence.
+        rng_seed: 32 bytes in a boot that repeats another, as for `powered`; None: by chance.
     """
-    files = prepare_boot(config, replace(artefacts, kernel_image=payload), run, {})
-    with start_machine(config, files, run) as machine:
+    files = prepare_boot(config, replace(artefacts, kernel_image=payload), run, {}, rng_seed)
+    with start_machine(config, files, run, silent=rng_seed is not None) as machine:
         yield machine
 
 

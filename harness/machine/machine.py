@@ -92,7 +92,7 @@ class Machine:
             raise self._ended(status)
 
     @contextlib.contextmanager
-    def allow(self, *components: str) -> Iterator[list[Death]]:
+    def allow(self, *components: str, from_power_on: bool = False) -> Iterator[list[Death]]:
         """Let components die inside the `with` block: `check` does not raise for it.
 
         For scenarios in which a part dies on purpose and the rest has to live on. The log says
@@ -100,6 +100,8 @@ class Machine:
 
         Args:
             components: opensbi, tsm, linux, tvm or qemu.
+            from_power_on: the block begins with the first byte on the UART, however much has come
+                already, so that the log of a boot that repeats another is the same.
 
         Returns:
             The list that takes the deaths that `check` and the end of the block find.
@@ -111,11 +113,12 @@ class Machine:
             raise ValueError(f"allow() takes components of {sorted(COMPONENTS)}, not {components}")
         watch, before = self._deaths, self._deaths.allowed
         # What was said before the block is judged as it was then.
-        self._check_uart()
+        if not from_power_on:
+            self._check_uart()
         found = len(watch.expected)
         deaths: list[Death] = []
         watch.allowed = before | frozenset(components)
-        self.uart.note(expectation(watch.allowed))
+        self.uart.note(expectation(watch.allowed), 0 if from_power_on else None)
         try:
             yield deaths
         finally:

@@ -4,17 +4,22 @@
 A watcher is started first: a shell that leads a process group of its own, reads a pipe whose
 write end only this process has, and then kills its whole group. QEMU is started into that group.
 When this process ends in any way, SIGKILL included, the kernel closes the pipe and the group
-dies. PR_SET_PDEATHSIG would not do: it follows the thread that started the child.
+dies. Whoever kills the watcher too finds the kernel on guard: PR_SET_PDEATHSIG (prctl(2)). That
+follows the thread that started the child, so each QEMU has a thread of its own that starts it and
+does nothing more until it has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
@@ -22,6 +27,8 @@ from harness.errors import InfraError, ToolMissing
 
 # `kill -9 0` is the watcher's own group: nothing has to be told to it, so nothing can race.
 _WATCHER = ["/bin/sh", "-c", "read -r never; kill -9 0"]
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 _QUIT_S = 2.0
 _TERM_S = 2.0
 
@@ -86,6 +93,37 @@ def _watched(pid: int) -> Iterator[select.poll]:
         os.close(descriptor)
 
 
+def _start_guarded(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Let a thread start a child, and be there for as long as the child is."""
+    begun: Future[subprocess.Popen[bytes]] = Future()
+
+    def guard() -> None:
+        try:
+            process = start()
+        except BaseException as error:
+            begun.set_exception(error)
+            return
+        begun.set_result(process)
+        # Left for others to reap; whoever was first has the status.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+    threading.Thread(target=guard, name="qemu-guard", daemon=True).start()
+    return begun.result()
+
+
+def _dies_with_its_thread(parent: int) -> Callable[[], None]:
+    """Return what a child calls before it becomes QEMU; `parent` is the process that starts it."""
+
+    def ask() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        # One that has died meanwhile sends nothing any more.
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return ask
+
+
 class Qemu:
     """One running QEMU.
 
@@ -99,13 +137,16 @@ class Qemu:
         self._watcher = Watcher()
         try:
             with stderr.open("wb") as log:
-                self._process = subprocess.Popen(
-                    argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=pass_fds,
-                    process_group=self._watcher.group,
+                self._process = _start_guarded(
+                    lambda: subprocess.Popen(
+                        argv,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        pass_fds=pass_fds,
+                        process_group=self._watcher.group,
+                        preexec_fn=_dies_with_its_thread(os.getpid()),
+                    )
                 )
         except FileNotFoundError as error:
             self._watcher.close()

@@ -81,9 +81,14 @@ class Stream:
         except OSError:
             self.closed = True
 
-    def note(self, line: str) -> None:
-        """Remember a line that belongs between what was said before and what comes after."""
-        self.notes.append((self.end, line))
+    def note(self, line: str, position: int | None = None) -> None:
+        """Remember a line that belongs between what was said before and what comes after.
+
+        Args:
+            line: without its end.
+            position: where on the stream; None: here.
+        """
+        self.notes.append((self.end if position is None else position, line))
 
     def wait_closed(self, seconds: float) -> bool:
         """Wait for the end of the stream; return whether it has come."""

@@ -14,6 +14,8 @@ from harness.trace.saved import load_trace
 
 # What a machine says, byte for byte.
 _CONSOLES = ("uart.log", "tsm.log")
+# What a scenario has read from its memory, where it has: every CSR of every crossing.
+_MORE = ("audit.json",)
 
 
 def read_run(folder: Path) -> dict[str, object]:
@@ -43,7 +45,8 @@ def differences(old: Path, new: Path) -> list[str]:
         old: folder of a run.
         new: folder of the run that repeated it.
     """
-    found = [_first_event(old, new), *(_first_byte(old, new, name) for name in _CONSOLES)]
+    names = [*_CONSOLES, *(name for name in _MORE if (old / name).exists())]
+    found = [_first_event(old, new), *(_first_byte(old, new, name) for name in names)]
     return [line for line in found if line]
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from harness import resources
 from harness.build.builder import Builder
 from harness.build.payload import HOST_ELF, HOST_IMAGE, TSM_ELF, AuditRecipe
+from harness.config.schema import Config
 from harness.errors import MachineError
 from harness.machine.bare import bare_machine, patched, wait_line
 from harness.machine.deadline import scaled
@@ -33,14 +34,14 @@ from harness.scenarios.audit_compare import (
     unproved_settings,
     vector_findings,
 )
-from harness.scenarios.audit_memory import AuditMemory, Crossing, HartRecord
+from harness.scenarios.audit_memory import GO, AuditMemory, Crossing, HartRecord
 from harness.scenarios.audit_table import Table, read_table
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, tools
 from harness.trace.record import Recorder
 
 _RUNS = b"audit: host runs"
-_COMPLETE = b"audit: complete"
+COMPLETE = b"audit: complete"
 _FAULT_AT = re.compile(rb"tsmd: TSM fault at: mepc=(0x[0-9a-f]+)")
 _HOST_STVEC = "host_trap+0x0"
 _SHOWN = 12
@@ -74,20 +75,37 @@ def build(smoke: Smoke) -> str:
 
 def boot(smoke: Smoke) -> str:
     """Boot the audit's own TSM and host, with the plan of every CSR put into the host."""
+    machine = power_on(smoke, smoke.config)
+    wait_line(machine, _RUNS, scaled("boot to the audit host", smoke.config.timeouts.stall_s))
+    planned = len(_table(smoke).csrs)
+    return f"audit TSM is READY, audit host runs, {planned} CSRs in the plan"
+
+
+def power_on(smoke: Smoke, config: Config, rng_seed: bytes | None = None) -> Machine:
+    """Start the machine with the plan in the host.
+
+    Args:
+        smoke: the run.
+        config: the machine.
+        rng_seed: of a machine that nobody talks to, so that its host does not wait for `let_die`.
+
+    Raises:
+        Skipped: nothing was built.
+    """
     if smoke.artefacts is None:
         raise Skipped("nothing was built")
-    table = _table(smoke)
-    image = smoke.artefacts.kernel_image.read_bytes()
-    kernel = patched(image, _memory(smoke).plan_place(), table.plan())
+    image, memory = smoke.artefacts.kernel_image.read_bytes(), _memory(smoke)
+    kernel = patched(image, memory.plan_place(), _table(smoke).plan())
+    if rng_seed is not None:
+        kernel = patched(kernel, memory.go_place(), GO)
     payload = smoke.run.write(HOST_IMAGE, kernel)
     machine = smoke.stack.enter_context(
-        bare_machine(smoke.config, smoke.artefacts, payload, smoke.run)
+        bare_machine(config, smoke.artefacts, payload, smoke.run, rng_seed)
     )
     smoke.machine = machine
-    smoke.recorder = Recorder(smoke.artefacts, smoke.config.machine.harts)
+    smoke.recorder = Recorder(smoke.artefacts, config.machine.harts)
     smoke.on_power(machine)
-    wait_line(machine, _RUNS, scaled("boot to the audit host", smoke.config.timeouts.stall_s))
-    return f"audit TSM is READY, audit host runs, {len(table.csrs)} CSRs in the plan"
+    return machine
 
 
 def _table(smoke: Smoke) -> Table:
@@ -101,11 +119,21 @@ def probe(smoke: Smoke) -> str:
     """Let every hart go through its calls, and check that each CSR it has is classified."""
     machine = _machine(smoke)
     try:
-        wait_line(machine, _COMPLETE, scaled("the audit", smoke.config.timeouts.stall_s))
+        wait_line(machine, COMPLETE, scaled("the audit", smoke.config.timeouts.stall_s))
     except MachineError as error:
-        error.message += _died_at(smoke)
-        error.details = (*error.details, *_seen_so_far(smoke))
+        add_what_is_known(smoke, error)
         raise
+    return judge_probe(smoke)
+
+
+def add_what_is_known(smoke: Smoke, error: MachineError) -> None:
+    """Add to the error of an audit that did not come to its end how far it came."""
+    error.message += _died_at(smoke)
+    error.details = (*error.details, *_seen_so_far(smoke))
+
+
+def judge_probe(smoke: Smoke) -> str:
+    """Check that each hart has made its calls, and that each CSR it has is classified."""
     harts, table = _harts(smoke), _table(smoke)
     refused = [hart for hart in harts if hart.settings.set_up]
     if refused:
@@ -224,6 +252,11 @@ def fault(smoke: Smoke) -> str:
     with machine.allow("tsm") as deaths:
         _memory(smoke).let_die(machine.ram)
         machine.wait_off(scaled("the death of the TSM", smoke.config.timeouts.stall_s))
+    return judge_fault(smoke, died=bool(deaths))
+
+
+def judge_fault(smoke: Smoke, *, died: bool) -> str:
+    """Check what the caller of a TSM that `died` has found in its registers."""
     _save(smoke)
     table, entry = _table(smoke), _memory(smoke).entry
     crossing = next((one for one in _all_crossings(smoke) if _is_fault(one)), None)
@@ -238,7 +271,7 @@ def fault(smoke: Smoke) -> str:
             *vector_findings(crossing),
         )
     )
-    if not deaths:
+    if not died:
         raise CheckFailed("nobody has reported the death of the TSM", "see uart.log")
     return "the call of a TSM that dies fails, with every register of the host and none of the TSM"
 

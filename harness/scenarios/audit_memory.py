@@ -16,6 +16,7 @@ from harness.scenarios.audit_table import MAX_CSRS, Table
 from harness.trace.ring import Memory
 
 CALLS = ("fill", "guest", "settings", "fault")
+GO = (1).to_bytes(8, "little")
 _LCOFI = 1 << 13
 _SIE = 0x104
 NUMBERS = 4096
@@ -126,7 +127,11 @@ class AuditMemory:
 
     def let_die(self, ram: GuestRam) -> None:
         """Let the host make the call in which the TSM dies."""
-        ram.write(self._host.object("audit_go").address, (1).to_bytes(8, "little"))
+        ram.write(self.go_place().address, GO)
+
+    def go_place(self) -> Symbol:
+        """Return the word that lets the host make that call, in its image."""
+        return self._host.object("audit_go")
 
     def in_host(self, address: int) -> str:
         """Return the host's symbol at an address with the offset from it, or nothing."""

@@ -48,7 +48,7 @@ SCENARIOS: dict[str, str] = {
 
 
 # The same without a dialogue, for runs that can be repeated to the instruction.
-DETERMINISTIC: dict[str, str] = {"smoke": "scripted"}
+DETERMINISTIC: dict[str, str] = {"audit": "audit_scripted", "smoke": "scripted"}
 
 
 def steps_of(name: str, deterministic: bool = False) -> Sequence[Step[Smoke]]:

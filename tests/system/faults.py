@@ -68,6 +68,18 @@ def _each_qemu(number: signal.Signals) -> Callable[[Target], None]:
     return hit
 
 
+def _watcher(target: Target) -> None:
+    """Kill what leads QEMU's process group and kills it when teecall is gone."""
+    for pid in qemus_of(target.run_dir):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(os.getpgid(pid), signal.SIGKILL)
+
+
+def _watcher_and_harness(target: Target) -> None:
+    _watcher(target)
+    target.process.send_signal(signal.SIGKILL)
+
+
 def workers(leader: int) -> list[int]:
     """Processes that a series runs its cells in, and the one that these are forked from."""
     found = []
@@ -144,6 +156,8 @@ FAULT_KINDS = (
     Fault("SIGKILL to teecall", _harness(signal.SIGKILL), silences=True),
     Fault("SIGTERM to teecall", _harness(signal.SIGTERM)),
     Fault("SIGSTOP and SIGCONT to teecall", _freeze_harness),
+    Fault("SIGKILL to the watcher", _watcher),
+    Fault("SIGKILL to the watcher and teecall", _watcher_and_harness, silences=True),
     Fault("SIGKILL to QEMU", _each_qemu(signal.SIGKILL)),
     Fault("SIGSTOP to QEMU", _each_qemu(signal.SIGSTOP)),
     Fault("UART closed", closes("uart0")),

@@ -32,6 +32,22 @@ def test_replay_is_identical(original: Path, tmp_path: Path) -> None:
     assert report["deterministic"] is True and report["scenario"] == "smoke"
 
 
+def test_replay_of_an_audit_is_identical(tmp_path: Path) -> None:
+    """No Linux, no TSM of ours, a TSM that dies, four harts; and a changed one is told apart."""
+    first, again = tmp_path / "first", tmp_path / "again"
+    machine = ("-c", "quad", "-c", "aia", "--set", "machine.cpu=rv64,v=true")
+    done = teecall("run", "audit", "--deterministic", *machine, "--run-dir", str(first))
+    assert done.returncode == 0, done.stdout
+    assert "teecall: deaths expected here: tsm" in (first / "uart.log").read_text()
+    done = teecall("replay", str(first), "--run-dir", str(again))
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"identical: [1-9]\d+ events, [1-9]\d+ instructions", done.stdout)
+    for name in ("events.json", "uart.log", "tsm.log", "audit.json"):
+        assert (first / name).read_bytes() == (again / name).read_bytes()
+    done = teecall("replay", str(first), "--set", "machine.cpu=rv64,v=false")
+    assert done.returncode == 1 and "audit.json line" in done.stdout, done.stdout
+
+
 def test_replay_says_where_changed_firmware_parts(original: Path, tmp_path: Path) -> None:
     # One load more on the way into a TVM; everything else is as before.
     tree = edited(
@@ -83,6 +99,6 @@ def test_live_run_is_repeated_but_not_exactly(tmp_path: Path) -> None:
 
 def test_only_what_can_be_deterministic(tmp_path: Path) -> None:
     done = teecall("run", "containment", "--deterministic")
-    assert done.returncode == 2 and "these can: smoke" in done.stdout
+    assert done.returncode == 2 and "these can: audit, smoke" in done.stdout
     done = teecall("replay", str(tmp_path))
     assert done.returncode == 2 and "run.json" in done.stdout

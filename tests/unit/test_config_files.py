@@ -89,6 +89,11 @@ def test_the_nightly_matrix_has_the_axes() -> None:
     assert set(axes) == {"opensbi", "tsm", "kernel", "qemu", "harts", "irq"}
 
 
+def test_the_nightly_matrix_has_no_cell_that_can_only_be_skipped() -> None:
+    alone = {cell.scenario for cell in cells_of(Path("nightly")) if cell.config.machine.harts == 1}
+    assert alone == set(SCENARIOS) - {"beside-kvm", "interrupt-sweep", "smp"}
+
+
 def test_a_wheel_carries_the_folders() -> None:
     project = tomllib.loads((resources.root() / "pyproject.toml").read_text())
     carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]

@@ -107,19 +107,34 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from harness.machine.process import Qemu
-qemu = Qemu(["sleep", "60"], [], Path(sys.argv[1]) / "stderr")
+from threading import Thread
+def start():
+    global qemu
+    qemu = Qemu(["sleep", "60"], [], Path(sys.argv[1]) / "stderr")
+# A worker's thread, which is gone before its machine is.
+thread = Thread(target=start)
+thread.start()
+thread.join()
 print(qemu.pid, flush=True)
 time.sleep(60)
 """
 
 
-def test_child_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("watched", [True, False])
+def test_child_dies_when_its_parent_is_killed(watched: bool, tmp_path: Path) -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     assert alive(pid)
+    if not watched:
+        watcher = os.getpgid(pid)
+        os.kill(watcher, signal.SIGKILL)
+        while alive(watcher):
+            time.sleep(0.01)
+        # It is guarded still, and has not been ended for nothing.
+        assert alive(pid)
     parent.kill()
     parent.wait()
     parent.stdout.close()

@@ -7,6 +7,7 @@ import pytest
 
 from harness.abi import Eid, Error
 from harness.abi import Event as Kind
+from harness.errors import MachineError
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.sweep_checks import (
     ECALL_VS,
@@ -18,7 +19,7 @@ from harness.scenarios.sweep_checks import (
     place_of,
     problems,
 )
-from harness.scenarios.sweep_linux import check_ticks, runs_of
+from harness.scenarios.sweep_linux import check_ticks, counted, runs_of
 from harness.scenarios.sweep_machine import Tally
 from harness.scenarios.sweep_memory import Arrival, Operation, Plan, Point
 from harness.trace.ring import Event
@@ -170,3 +171,25 @@ def test_every_tick_in_time_is_good() -> None:
 def test_a_late_or_lost_tick_is_noticed(lengths: list[int], ticks: int, says: str) -> None:
     with pytest.raises(CheckFailed, match=says):
         check_ticks(lengths, ticks, seconds=0.4)
+
+
+def _hart_0(ticks: int) -> str:
+    return f"""\
+           CPU0
+ 10:      {ticks}  RISC-V INTC   5 Edge      riscv-timer
+ 12:         97  SiFive PLIC  10 Edge      ttyS0
+"""
+
+
+def test_ticks_are_counted_around_the_time_that_is_measured() -> None:
+    uptimes = "12.10 3.00\n", "12.55 3.00\n"
+    ticks, seconds = counted(_hart_0(1000) + "".join(uptimes) + _hart_0(1113))
+    assert (ticks, round(seconds, 2)) == (113, 0.45)
+
+
+@pytest.mark.parametrize(
+    "output", ["", _hart_0(1) + "1.00 1.00\n", "1.00 1.00\n2.00 1.00\n" + _hart_0(3)]
+)
+def test_a_count_that_is_not_one(output: str) -> None:
+    with pytest.raises(MachineError, match=r"twice|no riscv-timer"):
+        counted(output)
