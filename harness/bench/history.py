@@ -2,8 +2,9 @@
 """Makes git histories from a source tree, with one regression at a known commit.
 
 The same arguments give the same commit ids, so that what was built for one is found in the store
-for the next. Half of the commits change documentation, the others a C file, as series do; a few
-are merged from a side branch.
+for the next. Some of the commits change documentation, the others a C file, as series do; a few
+are merged from a side branch. What a C file gains stays in the image, so that each of these
+commits makes another machine.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import stat
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.errors import InfraError, ToolMissing, UsageError
 
@@ -48,8 +49,8 @@ class Recipe:
         breakage: what makes them so.
         merges: whether there are side branches; not around commits that do not compile.
         seed: chooses what the other commits change.
-        kept: what C files gain stays in the image, so that each of these commits makes another
-            machine; else the linker drops it.
+        notes: which part of the other commits changes documentation only, 0 to 1.
+        sources: pattern of the C files that the rest of them change: files that every image has.
     """
 
     commits: int
@@ -59,7 +60,8 @@ class Recipe:
     breakage: Edit | None = None
     merges: bool = True
     seed: int = 1
-    kept: bool = False
+    notes: float = 0.5
+    sources: str = "lib/sbi/*.c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +117,10 @@ class _Maker:
         self._random = random.Random(recipe.seed)
         edited = {edit.file for edit in recipe.edits}
         edited |= {recipe.breakage.file} if recipe.breakage else set()
-        sources = [name for name in self._files if name.endswith(".c") and name not in edited]
-        self._sources = sorted(name for name in sources if name.startswith("lib/"))
+        sources = [name for name in self._files if PurePosixPath(name).match(recipe.sources)]
+        self._sources = sorted(name for name in sources if name not in edited)
         if not self._sources:
-            raise UsageError(f"{tree} has no C files under lib/", "give an OpenSBI tree")
+            raise UsageError(f"{tree} has no {recipe.sources}", "give the tree that has them")
         self._number = 0
 
     def stream(self) -> Iterator[bytes]:
@@ -167,17 +169,17 @@ class _Maker:
         line.tip = number + 1
 
     def _filler(self, line: _Line, number: int) -> tuple[str, dict[str, bytes]]:
-        if self._random.random() < 0.5:
+        if self._random.random() < self._recipe.notes:
             name = f"docs/notes-{self._random.randrange(6)}.md"
             text = self._text(line, name) + f"Note {number}.\n".encode()
             return f"docs: note {number}", {name: text}
         name = self._random.choice(self._sources)
-        # A function that nobody calls: the file is compiled again and the image differs.
-        kept = "__attribute__((used, retain)) " if self._recipe.kept else ""
+        # A function that nobody calls; the linker drops it unless it is told to retain it.
+        kept = "__attribute__((used, retain)) "
         code = f"\nint history_step_{number}(int a);\n{kept}int history_step_{number}(int a)\n"
         code += f"{{\n\treturn a ^ {number};\n}}\n"
         text = self._text(line, name) + code.encode()
-        return f"{name.removeprefix('lib/')}: step {number}", {name: text}
+        return f"{PurePosixPath(name).stem}: step {number}", {name: text}
 
     def _breakage(self, line: _Line, number: int, breakage: Edit) -> dict[str, bytes]:
         broken, was = number in self._recipe.unbuildable, number - 1 in self._recipe.unbuildable

@@ -186,7 +186,7 @@ def bisect(
         opensbi = sources.materialise("opensbi")
     number = secrets.randbits(32) if seed is None else seed
     # Two thirds up: neither half is searched by luck.
-    recipe = Recipe(commits, commits * 2 // 3, [REGRESSION], seed=number, kept=True)
+    recipe = Recipe(commits, commits * 2 // 3, [REGRESSION], seed=number)
     with tempfile.TemporaryDirectory(prefix="teecall-bench-") as folder:
         words = [*_same(options), *(["--jobs", str(jobs)] if jobs else [])]
         ground = Ground(config, artefacts, opensbi, overlay, words, Path(folder))

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Histories of OpenSBI 1.6 with one regression each, of the kinds that a bisection meets."""
+"""Histories with one regression each, of the kinds that a bisection meets.
+
+They are of OpenSBI 1.6, or of this repository's firmware.
+"""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.bench.history import Edit, History, Recipe, make_history
-from tests.system.conftest import teecall
+from tests.system.conftest import ROOT, teecall
 
 _INIT = "lib/sbi/sbi_init.c"
 _BASE = "lib/sbi/sbi_ecall_base.c"
@@ -23,16 +27,28 @@ _VECTOR = "\n_trap_handler_hyp:\n"
 # SBI probe_extension; 0x48534D is HSM, by which Linux starts the other harts.
 _PROBE = "\t\tret = sbi_ecall_base_probe(regs->a0, &out->value);\n"
 _HSM = "regs->a0 == 0x48534D"
+_FAST = "firmware/opensbi/tsmd/tsmd_fast.c"
+_INTO_TSM = "\ttsmd_switch_to_tsm(hart);\n"
+_INFO = "firmware/tsm/call/info.c"
+_READY = ".state = COVE_TSM_STATE_READY,"
+# What `teecall run switch` says of a machine with the defaults.
+NULL_CALL = 545
+_SLOWER = f'{_INTO_TSM}\t__asm__ volatile(".rept {NULL_CALL // 10}; nop; .endr");\n'
 
 BREAKAGE = Edit("lib/sbi/sbi_math.c", "unsigned long log2roundup(", "unsigned lon log2roundup(")
 
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """What the culprit changes, and the options with which a bisection sees it."""
+    """What the culprit changes, and the options with which a bisection sees it.
+
+    `component` is what the history is of, and `sources` what its other commits change.
+    """
 
     edits: Sequence[Edit]
     options: Sequence[str] = ()
+    component: str = "opensbi"
+    sources: str = "lib/sbi/*.c"
 
 
 REGRESSIONS = {
@@ -69,6 +85,19 @@ REGRESSIONS = {
         [Edit(_BASE_S, _VECTOR, f"{_VECTOR}\tnop\n")],
         ["--scenario", "switch", "--metric", "null_call_instructions", "--worse-by", "10%"],
     ),
+    # The driver's own way of a TEECALL, of NULL_CALL instructions: a tenth more of them.
+    "driver": Regression(
+        [Edit(_FAST, _INTO_TSM, _SLOWER)],
+        ["--scenario", "switch", "--metric", "null_call_instructions", "--worse-by", "5%"],
+        "tsm-driver",
+        "firmware/opensbi/tsmd/*.c",
+    ),
+    # get_tsm_info says that the TSM is not ready.
+    "tsm": Regression(
+        [Edit(_INFO, _READY, ".state = COVE_TSM_STATE_READY - 1,")],
+        component="tsm",
+        sources="firmware/tsm/call/*.c",
+    ),
 }
 
 
@@ -80,19 +109,45 @@ def opensbi() -> Path:
     return Path(done.stdout.strip().splitlines()[-1])
 
 
+def firmware(folder: Path) -> Path:
+    """Return a new tree `folder`/own with the firmware of this repository."""
+    tree = folder / "own"
+    for name in ("abi", "opensbi", "tsm"):
+        shutil.copytree(ROOT / "firmware" / name, tree / "firmware" / name)
+    return tree
+
+
 def history(
-    folder: Path, kind: str, commits: int = 16, culprit: int = 11, unbuildable: Sequence[int] = ()
+    folder: Path,
+    kind: str,
+    commits: int = 16,
+    culprit: int = 11,
+    unbuildable: Sequence[int] = (),
+    notes: float = 0,
 ) -> History:
-    """Make a history with a regression of REGRESSIONS, in a new folder `folder`/repo."""
+    """Make a history with a regression of REGRESSIONS, in a new folder `folder`/repo.
+
+    Each commit is another machine, but for the part `notes` that changes documentation only.
+    """
+    regression = REGRESSIONS[kind]
     recipe = Recipe(
         commits,
         culprit,
-        REGRESSIONS[kind].edits,
+        regression.edits,
         unbuildable,
         BREAKAGE if unbuildable else None,
         seed=2,
+        notes=notes,
+        sources=regression.sources,
     )
-    return make_history(opensbi(), folder / "repo", recipe)
+    tree = opensbi() if regression.component == "opensbi" else firmware(folder)
+    return make_history(tree, folder / "repo", recipe)
+
+
+def bisect_words(made: History, kind: str) -> list[str]:
+    """Return the words that say what is searched: component, repository, ends."""
+    ends = ["--repo", str(made.repo), "--good", made.good, "--bad", made.bad]
+    return ["--component", REGRESSIONS[kind].component, *ends]
 
 
 def state(repo: Path) -> list[str]:
