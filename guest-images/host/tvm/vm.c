@@ -267,7 +267,7 @@ static void report(const struct vm *vm)
 	json_end();
 }
 
-static bool live(struct vm *vm)
+bool vm_live(struct vm *vm)
 {
 	bool ok = tvm_launch(vm->tvm);
 
@@ -349,7 +349,7 @@ static void parse(struct args *args, struct vm *vm, struct vm_options *options)
 enum status verb_vm(struct args *args)
 {
 	static struct tvm tvm = { .sdid = DEFAULT_SDID };
-	static struct vm vm = { .tvm = &tvm, .count = 1 };
+	static struct vm vm = { .tvm = &tvm, .count = 1, .console = -1 };
 	struct vm_options options = {};
 	char why[256];
 	bool ok;
@@ -368,7 +368,7 @@ enum status verb_vm(struct args *args)
 	if (tvm.fd < 0)
 		return STATUS_FAILED;
 	stop_signals_install(options.timeout_s);
-	ok = live(&vm);
+	ok = vm_live(&vm);
 	close(tvm.fd);
 	return ok ? STATUS_OK : STATUS_FAILED;
 }
