@@ -264,17 +264,23 @@ static void report(const struct vm *vm)
 	json_unsigned("waits", counts->waits);
 	json_unsigned("ipis", counts->ipis);
 	json_unsigned("fences", counts->fences);
+	json_unsigned("launch_ticks", counts->launch_ticks);
+	json_unsigned("run_ticks", counts->run_ticks);
 	json_end();
 }
 
 bool vm_live(struct vm *vm)
 {
+	uint64_t began = now();
 	bool ok = tvm_launch(vm->tvm);
+	uint64_t launched = now();
 
 	if (ok) {
+		vm->counts.launch_ticks = launched - began;
 		begin(vm);
 		vm_memory_begin(vm);
 		run_all(vm);
+		vm->counts.run_ticks = now() - launched;
 		report(vm);
 		ok = !strcmp(vm->reason, "shutdown") ||
 		     !strcmp(vm->reason, "reboot");

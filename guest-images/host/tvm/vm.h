@@ -52,6 +52,9 @@ struct vm_counts {
 	uint64_t waits;
 	uint64_t ipis;
 	uint64_t fences;
+	/* By the CSR time: up to finalize_tvm, and from there to the guest's end */
+	uint64_t launch_ticks;
+	uint64_t run_ticks;
 };
 
 struct vm {
