@@ -131,6 +131,9 @@ def judge(lines: Sequence[str], asked: str, vcpus: int) -> str:
     Raises:
         CheckFailed: it did not say what it has to, or its timer is wrong.
     """
+    refused = next((line for line in lines if line.startswith("shim: ")), None)
+    if refused is not None:
+        raise CheckFailed(f"the boot shim refuses: {refused[6:]}")
     banner = next((line for line in lines if "Linux version " in line), None)
     if banner is None:
         raise CheckFailed("no banner on the guest's console", details=lines[-5:])
