@@ -119,7 +119,7 @@ class InitramfsRecipe(Recipe):
         host = bench.sources.materialise("host")
         places = {
             "INIT": host / "init",
-            "BUSYBOX": _busybox(bench.sources.materialise("busybox")),
+            "BUSYBOX": busybox_in(bench.sources.materialise("busybox")),
             "COVH_KO": _without_debug(bench, bench.needs["covh"] / "covh.ko"),
             "TVM": bench.needs["tvm"] / "tvm",
             "KVM": bench.needs["kvm"] / "kvm",
@@ -139,7 +139,12 @@ def _without_debug(bench: Bench, module: Path) -> Path:
     return stripped
 
 
-def _busybox(tree: Path) -> Path:
+def busybox_in(tree: Path) -> Path:
+    """Return the static busybox in a folder, a package's or a user's.
+
+    Raises:
+        ConfigError: there is none.
+    """
     for name in _BUSYBOX:
         if (tree / name).is_file():
             return tree / name

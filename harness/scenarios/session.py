@@ -40,6 +40,7 @@ SCENARIOS: dict[str, str] = {
     "beside-kvm": "beside_kvm",
     "containment": "containment",
     "interrupt-sweep": "sweep",
+    "linux-tvm": "linux_tvm",
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",

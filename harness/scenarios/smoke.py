@@ -60,7 +60,7 @@ class Smoke:
         on_power: is called with the machine as soon as it runs.
         seed: from which secret and nonces follow; printed in run.json.
 
-    `keys` has the store's key of each component.
+    `keys` has the store's key of each component; `files` are added to the host's initramfs.
     """
 
     config: Config
@@ -73,6 +73,7 @@ class Smoke:
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     builder: Builder | None = None
     artefacts: Artefacts | None = None
     payload: Payload | None = None
@@ -179,7 +180,7 @@ def boot(smoke: Smoke) -> str:
     secret = smoke.derived("secret", SECRET_SIZE)
     smoke.payload = make_payload(artefacts.hello_elf, secret)
     started = time.monotonic()
-    files = {GUEST_PATH: smoke.payload.file}
+    files = {GUEST_PATH: smoke.payload.file, **smoke.files}
     machine = smoke.stack.enter_context(powered(smoke.config, artefacts, smoke.run, files))
     # From here on the machine boots beside whatever is loaded and prepared.
     from harness.trace.record import Recorder

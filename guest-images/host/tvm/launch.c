@@ -200,6 +200,21 @@ bool tvm_fence(struct tvm *tvm)
 	return !fence.error;
 }
 
+/* What a host that means ill leaves behind, for the guest to find. */
+static bool soil(struct tvm *tvm)
+{
+	void *map;
+
+	if (!tvm->dirty)
+		return true;
+	map = map_area(tvm, &tvm->spare);
+	if (!map)
+		return false;
+	memset(map, 0xa5, tvm->spare.pages * PAGE_SIZE);
+	munmap(map, tvm->spare.pages * PAGE_SIZE);
+	return true;
+}
+
 /* Whole blocks, bottom-up: the isolation hardware then needs one range. */
 static bool convert(struct tvm *tvm)
 {
@@ -300,7 +315,7 @@ static bool launch_with(struct tvm *tvm, void *staging)
 	tvm->spare.base = at.directory +
 			  (at.pages - round_up(tvm->spare.pages,
 					       BLOCK_SIZE / PAGE_SIZE)) * PAGE_SIZE;
-	return convert(tvm) && build(tvm, &at, staging);
+	return soil(tvm) && convert(tvm) && build(tvm, &at, staging);
 }
 
 /**

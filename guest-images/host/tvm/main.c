@@ -24,6 +24,13 @@ static const char usage[] =
 "          behind the image (--large: in 2 MiB pages where they fit), sharing,\n"
 "          and a page of registers that remember wherever the guest wants MMIO;\n"
 "          --contrary: first does each of its parts wrong, and says what it is told\n"
+"  linux IMAGE [--initrd FILE] [--shim ELF] [--cmdline TEXT] [--memory MIB] [--vcpus N]\n"
+"     [--console FILE] [--input TEXT] [--small] [--dirty] [--sdid N] [--json] [--timeout SECONDS]\n"
+"          a Linux kernel in a TVM, by the same VMM: measured are the shim, the device\n"
+"          tree that this tool writes, kernel and initramfs; all else of its 128 MiB\n"
+"          comes when it is touched, in 2 MiB pages (--small: in 4 KiB pages);\n"
+"          --console: the guest's console goes there, be it a file or a device,\n"
+"          --dirty: its memory is full of a pattern before the TSM gets it\n"
 "  release NAME\n"
 "          let a TVM go that `run --hold NAME` holds\n"
 "  peek ADDR [LEN] [--json]\n"
@@ -54,6 +61,7 @@ static const struct verb {
 	{ "batch", verb_batch },
 	{ "run", verb_run },
 	{ "vm", verb_vm },
+	{ "linux", verb_linux },
 	{ "release", verb_release },
 	{ "peek", verb_peek },
 	{ "poke", verb_poke },

@@ -127,6 +127,8 @@ struct tvm {
 	bool unfenced;
 	/* Reclaims again as long as isolation entries lack for the hole */
 	bool patient;
+	/* Fills its memory with a pattern before the TSM gets it */
+	bool dirty;
 	/* Moves on to the next CPU before each turn of the vCPU */
 	bool roams;
 };
@@ -185,6 +187,7 @@ enum status verb_visible(struct args *args);
 enum status verb_shootdown(struct args *args);
 enum status verb_contend(struct args *args);
 enum status verb_vm(struct args *args);
+enum status verb_linux(struct args *args);
 enum status verb_agent(struct args *args);
 
 #endif

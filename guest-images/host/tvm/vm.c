@@ -264,17 +264,23 @@ static void report(const struct vm *vm)
 	json_unsigned("waits", counts->waits);
 	json_unsigned("ipis", counts->ipis);
 	json_unsigned("fences", counts->fences);
+	json_unsigned("launch_ticks", counts->launch_ticks);
+	json_unsigned("run_ticks", counts->run_ticks);
 	json_end();
 }
 
-static bool live(struct vm *vm)
+bool vm_live(struct vm *vm)
 {
+	uint64_t began = now();
 	bool ok = tvm_launch(vm->tvm);
+	uint64_t launched = now();
 
 	if (ok) {
+		vm->counts.launch_ticks = launched - began;
 		begin(vm);
 		vm_memory_begin(vm);
 		run_all(vm);
+		vm->counts.run_ticks = now() - launched;
 		report(vm);
 		ok = !strcmp(vm->reason, "shutdown") ||
 		     !strcmp(vm->reason, "reboot");
@@ -349,7 +355,7 @@ static void parse(struct args *args, struct vm *vm, struct vm_options *options)
 enum status verb_vm(struct args *args)
 {
 	static struct tvm tvm = { .sdid = DEFAULT_SDID };
-	static struct vm vm = { .tvm = &tvm, .count = 1 };
+	static struct vm vm = { .tvm = &tvm, .count = 1, .console = -1 };
 	struct vm_options options = {};
 	char why[256];
 	bool ok;
@@ -368,7 +374,7 @@ enum status verb_vm(struct args *args)
 	if (tvm.fd < 0)
 		return STATUS_FAILED;
 	stop_signals_install(options.timeout_s);
-	ok = live(&vm);
+	ok = vm_live(&vm);
 	close(tvm.fd);
 	return ok ? STATUS_OK : STATUS_FAILED;
 }

@@ -52,6 +52,9 @@ struct vm_counts {
 	uint64_t waits;
 	uint64_t ipis;
 	uint64_t fences;
+	/* By the CSR time: up to finalize_tvm, and from there to the guest's end */
+	uint64_t launch_ticks;
+	uint64_t run_ticks;
 };
 
 struct vm {
@@ -61,6 +64,8 @@ struct vm {
 	/* Does things wrong first */
 	bool contrary;
 	const char *input;
+	/* Where the guest's console goes, -1: among the events */
+	int console;
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	struct vm_vcpu vcpus[VM_MAX_VCPUS];
@@ -77,6 +82,8 @@ struct vm {
 };
 
 /* vm.c */
+/* Launch the TVM, run it to its end, tear it down; false if it did not end well. */
+bool vm_live(struct vm *vm);
 void vm_end(struct vm *vm, const char *reason);
 void vm_kick(struct vm *vm, uint64_t vcpus);
 void vm_reply(struct vm_vcpu *vcpu, int64_t error, uint64_t value);

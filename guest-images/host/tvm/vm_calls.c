@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Calls of the guest: what the TSM leaves to the host, and what it tells of. */
 #include <string.h>
+#include <unistd.h>
 
 #include "vm.h"
 
@@ -20,10 +21,27 @@ static void event(const struct vm_vcpu *vcpu)
 	json_end();
 }
 
-static void print(const char *bytes, uint64_t count)
+/* A console that nobody can take any more has lost its bytes, as a UART has. */
+static void print(const struct vm *vm, const char *bytes, uint64_t count)
 {
+	ssize_t written;
+
+	while (vm->console >= 0 && count) {
+		written = write(vm->console, bytes, count);
+		if (written <= 0)
+			return;
+		bytes += written;
+		count -= written;
+	}
 	for (uint64_t i = 0; i < count; i++)
 		event_console(bytes[i]);
+}
+
+static void print_byte(const struct vm_vcpu *vcpu)
+{
+	char byte = vcpu->run.gprs[A0];
+
+	print(vcpu->vm, &byte, 1);
 }
 
 /* The bytes came with the exit, or lie in memory that the guest shares. */
@@ -41,7 +59,7 @@ static void console_write(struct vm_vcpu *vcpu)
 		vm_reply(vcpu, COVE_ERR_INVALID_PARAM, 0);
 		return;
 	}
-	print(bytes, count);
+	print(vcpu->vm, bytes, count);
 	vm_reply(vcpu, COVE_SUCCESS, count);
 }
 
@@ -73,7 +91,7 @@ static void console_call(struct vm_vcpu *vcpu)
 		console_read(vcpu);
 		break;
 	default:
-		event_console(vcpu->run.gprs[A0]);
+		print_byte(vcpu);
 		vm_reply(vcpu, COVE_SUCCESS, finish_requested());
 	}
 }
@@ -111,7 +129,7 @@ void vm_guest_call(struct vm_vcpu *vcpu)
 {
 	switch (vcpu->run.gprs[A7]) {
 	case COVE_EID_LEGACY_PUTCHAR:
-		event_console(vcpu->run.gprs[A0]);
+		print_byte(vcpu);
 		vm_reply(vcpu, COVE_SUCCESS, 0);
 		break;
 	case COVE_EID_DBCN:

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A Linux guest: kernel, initramfs and device tree, placed alike in a TVM and
+ * in a plain guest of KVM.
+ */
+#ifndef LINUX_H
+#define LINUX_H
+
+#include "tvm.h"
+
+struct linux_guest {
+	const char *kernel;
+	const char *initrd;
+	/* Measured and in front of the kernel; NULL for a guest without one */
+	const char *shim;
+	const char *cmdline;
+	/* Bytes, whole blocks */
+	uint64_t memory;
+	uint64_t vcpus;
+};
+
+/**
+ * Place all that the guest needs. Files stay mapped for as long as the tool runs.
+ * @image: its segments, region and entry
+ * @fdt: guest-physical address of the device tree, what the boot vCPU gets in a1
+ * @why: receives one line with the remedy when it cannot be done
+ */
+bool linux_place(const struct linux_guest *guest, struct image *image,
+		 uint64_t *fdt, char *why, size_t size);
+
+#endif

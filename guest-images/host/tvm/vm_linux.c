@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* tvm linux: a Linux kernel as the guest of the VMM that `tvm vm` is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "linux.h"
+#include "vm.h"
+
+#define MIB		(1ULL << 20)
+#define DEFAULT_SHIM	"/payload/shim.elf"
+#define DEFAULT_CMDLINE	"earlycon=sbi console=hvc0"
+#define DEFAULT_MEMORY	(128 * MIB)
+
+struct linux_options {
+	struct linux_guest guest;
+	const char *console;
+	uint64_t timeout_s;
+	bool json;
+};
+
+static bool parse_flag(struct vm *vm, struct linux_options *options,
+		       const char *word)
+{
+	if (!strcmp(word, "--json"))
+		options->json = true;
+	else if (!strcmp(word, "--small"))
+		vm->large = false;
+	else if (!strcmp(word, "--dirty"))
+		vm->tvm->dirty = true;
+	else
+		return false;
+	return true;
+}
+
+static bool parse_file(struct args *args, struct linux_options *options,
+		       const char *word)
+{
+	if (!strcmp(word, "--initrd"))
+		options->guest.initrd = args_word(args, word);
+	else if (!strcmp(word, "--shim"))
+		options->guest.shim = args_word(args, word);
+	else if (!strcmp(word, "--console"))
+		options->console = args_word(args, word);
+	else
+		return false;
+	return true;
+}
+
+static bool parse_value(struct args *args, struct vm *vm,
+			struct linux_options *options, const char *word)
+{
+	if (!strcmp(word, "--cmdline"))
+		options->guest.cmdline = args_word(args, word);
+	else if (!strcmp(word, "--memory"))
+		options->guest.memory = args_number(args, word) * MIB;
+	else if (!strcmp(word, "--vcpus"))
+		vm->count = args_number(args, word);
+	else if (!strcmp(word, "--input"))
+		vm->input = args_word(args, word);
+	else if (!strcmp(word, "--sdid"))
+		vm->tvm->sdid = args_number(args, word);
+	else if (!strcmp(word, "--timeout"))
+		options->timeout_s = args_number(args, word);
+	else
+		return false;
+	return true;
+}
+
+static void parse(struct args *args, struct vm *vm,
+		  struct linux_options *options)
+{
+	while (args_more(args)) {
+		const char *word = args_word(args, "IMAGE");
+
+		if (parse_flag(vm, options, word) ||
+		    parse_file(args, options, word) ||
+		    parse_value(args, vm, options, word))
+			continue;
+		if (!strncmp(word, "--", 2) || options->guest.kernel)
+			usage_error("unexpected \"%s\"", word);
+		options->guest.kernel = word;
+	}
+	if (!options->guest.kernel)
+		usage_error("IMAGE is missing");
+	if (!vm->count || vm->count > VM_MAX_VCPUS)
+		usage_error("--vcpus is 1 to %d", VM_MAX_VCPUS);
+	if (vm->tvm->sdid > COVE_A6_SDID_MASK)
+		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
+	options->guest.vcpus = vm->count;
+}
+
+static bool open_console(struct vm *vm, const char *path)
+{
+	if (!path)
+		return true;
+	vm->console = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (vm->console >= 0)
+		return true;
+	event_error("console", COVE_ERR_INVALID_PARAM, "%s: %s", path,
+		    strerror(errno));
+	return false;
+}
+
+static bool live(struct vm *vm, const struct linux_options *options)
+{
+	bool ok;
+
+	vm->tvm->fd = device_open();
+	if (vm->tvm->fd < 0)
+		return false;
+	stop_signals_install(options->timeout_s);
+	ok = vm_live(vm);
+	close(vm->tvm->fd);
+	return ok;
+}
+
+enum status verb_linux(struct args *args)
+{
+	static struct tvm tvm = { .sdid = DEFAULT_SDID };
+	static struct vm vm = {
+		.tvm = &tvm, .count = 1, .large = true, .console = -1,
+	};
+	struct linux_options options = { .guest = {
+		.shim = DEFAULT_SHIM,
+		.cmdline = DEFAULT_CMDLINE,
+		.memory = DEFAULT_MEMORY,
+	} };
+	char why[256];
+
+	parse(args, &vm, &options);
+	events_as_json(options.json);
+	if (!linux_place(&options.guest, &tvm.image, &tvm.arg, why,
+			 sizeof(why))) {
+		event_error("linux", COVE_ERR_INVALID_PARAM, "%s", why);
+		return STATUS_USAGE;
+	}
+	if (!open_console(&vm, options.console))
+		return STATUS_USAGE;
+	tvm.vcpus = vm.count;
+	tvm.spare.pages = options.guest.memory / PAGE_SIZE;
+	return live(&vm, &options) ? STATUS_OK : STATUS_FAILED;
+}

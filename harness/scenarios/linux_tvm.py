@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linux TVM: an unmodified Linux kernel runs as a confidential guest, to its userspace and off.
+
+The kernel is the host's own Image. Its console has a channel of its own, a virtio-serial port of
+the machine whose other end is a file in the run's folder; the nonce goes in by the same console.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from harness.build.builder import Builder
+from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe
+from harness.host.results import GuestRun, number
+from harness.scenarios import smoke_checks
+from harness.scenarios.runner import CheckFailed, Skipped, Step
+from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
+from harness.scenarios.smp import begin
+
+CONSOLE_LOG = "guest-console.log"
+_PORT = "org.teecall.guest"
+_KERNEL = "/guest/Image"
+_INITRD = "/guest/initramfs.cpio"
+_NUMBERS = 20000
+_COPIES = 8
+_CPU_NUMBERS = 2000
+_SLEEP_S = 0.3
+NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
+# The console's bytes are QEMU's by the time that the tool ends, and in the file a moment later.
+_ARRIVAL_S = 5.0
+
+
+def build(smoke: Smoke) -> str:
+    """Build what is missing, with the guest's userspace; give the machine the guest's console."""
+    smoke.builder = Builder(
+        smoke.config, smoke.ui, offline=smoke.offline, extra=(GuestInitramfsRecipe(),)
+    )
+    outcome = smoke.builder.run()
+    smoke.artefacts = outcome.artefacts
+    smoke.versions.update(outcome.artefacts.versions)
+    smoke.keys = {name: place.name for name, place in outcome.places.items()}
+    smoke.files[_KERNEL] = outcome.artefacts.kernel_image.read_bytes()
+    initrd = outcome.places[GuestInitramfsRecipe.name] / INITRAMFS
+    smoke.files[_INITRD] = initrd.read_bytes()
+    _add_console(smoke)
+    return f"built {', '.join(outcome.built)}" if outcome.built else "all is up to date"
+
+
+def _add_console(smoke: Smoke) -> None:
+    """Add a virtio-serial port to the machine whose other end is a file of the run."""
+    config = smoke.config
+    log = str(smoke.run.file(CONSOLE_LOG)).replace(",", ",,")
+    words = ["-chardev", f"file,id=guest,path={log}"]
+    if config.console.mode != "port":
+        words += ["-device", "virtio-serial-device"]
+    words += ["-device", f"virtserialport,chardev=guest,name={_PORT}"]
+    qemu = msgspec.structs.replace(config.qemu, extra_args=(*config.qemu.extra_args, *words))
+    smoke.config = msgspec.structs.replace(config, qemu=qemu)
+
+
+def _console_of(smoke: Smoke) -> str:
+    """Return the device on the host that the guest's console goes to."""
+    found = smoke.need_host().shell.run(f"grep -l {_PORT} /sys/class/virtio-ports/*/name")
+    match = re.search(r"/(vport\w+)/name", found.output)
+    if match is None:
+        raise CheckFailed(f"the host has no port {_PORT}", "see uart.log")
+    return f"/dev/{match[1]}"
+
+
+def launch(smoke: Smoke, vcpus: int) -> GuestRun:
+    """Run the Linux TVM to its end; what it prints is in the run's folder.
+
+    Args:
+        smoke: the run; its host has the files.
+        vcpus: number of vCPUs.
+    """
+    host = smoke.need_host()
+    seconds = smoke.config.timeouts.guest_s
+    words: list[object] = ["linux", _KERNEL, "--initrd", _INITRD, "--vcpus", vcpus, "--dirty"]
+    words += ["--console", _console_of(smoke), "--input", f"{nonce(smoke, vcpus)}\n"]
+    answer = host.tvm_json(*words, "--timeout", int(seconds), timeout=seconds + 10.0)
+    return GuestRun(answer.objects, answer.messages, answer.status)
+
+
+def nonce(smoke: Smoke, vcpus: int) -> str:
+    """Return what the guest is asked."""
+    return f"{smoke.nonce(f'linux {vcpus}'):016x}"
+
+
+def _console(smoke: Smoke, start: int) -> list[str]:
+    """Return the lines on the guest's console behind the byte `start`, up to its power off."""
+    path = smoke.run.file(CONSOLE_LOG)
+    deadline = time.monotonic() + _ARRIVAL_S
+    while True:
+        text = path.read_bytes()[start:].decode(errors="replace").replace("\r", "")
+        if "reboot: Power down" in text or time.monotonic() > deadline:
+            return text.splitlines()
+        time.sleep(0.02)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _numbers(count: int) -> str:
+    return "".join(f"{number}\n" for number in range(1, count + 1))
+
+
+def expected(asked: str, vcpus: int) -> list[str]:
+    """Return the lines that a guest which was asked this has to say."""
+    line = f"{asked}\n"
+    lines = [
+        f"linux: answer {_hash(line)}",
+        f"linux: memory {_hash(line + _COPIES * _numbers(_NUMBERS))}",
+    ]
+    for cpu in range(vcpus):
+        found = _hash(f"{asked} {cpu}\n" + _numbers(_CPU_NUMBERS))
+        lines.append(f"linux: cpu {cpu} {found}")
+    return [*lines, "linux: bye"]
+
+
+def judge(lines: Sequence[str], asked: str, vcpus: int) -> str:
+    """Check what a Linux guest said on its console; return what its banner says.
+
+    Raises:
+        CheckFailed: it did not say what it has to, or its timer is wrong.
+    """
+    refused = next((line for line in lines if line.startswith("shim: ")), None)
+    if refused is not None:
+        raise CheckFailed(f"the boot shim refuses: {refused[6:]}")
+    banner = next((line for line in lines if "Linux version " in line), None)
+    if banner is None:
+        raise CheckFailed("no banner on the guest's console", details=lines[-5:])
+    up = next((line for line in lines if line.startswith("linux: userspace at ")), None)
+    if up is None:
+        raise CheckFailed("the guest did not reach its userspace", details=lines[-5:])
+    if f", {vcpus} CPUs," not in up:
+        raise CheckFailed(f"the guest does not have {vcpus} CPUs: {up}")
+    for wanted in expected(asked, vcpus):
+        if wanted not in lines:
+            raise CheckFailed(f"the guest did not say `{wanted}`", details=lines[-5:])
+    _check_sleep(lines)
+    release = banner.partition("Linux version ")[2].split()[0]
+    return f"Linux {release}, userspace {up.split()[3].rstrip(',')} s after its clock's start"
+
+
+def _check_sleep(lines: Sequence[str]) -> None:
+    text = "\n".join(lines)
+    match = re.search(r"^linux: slept from ([\d.]+) to ([\d.]+)$", text, re.MULTILINE)
+    # /proc/uptime has hundredths of a second.
+    if match is None or float(match[2]) - float(match[1]) < _SLEEP_S - 0.02:
+        raise CheckFailed(f"the guest's sleep of {_SLEEP_S} s is wrong: {match and match[0]}")
+
+
+def run_and_judge(smoke: Smoke, vcpus: int) -> str:
+    """Launch Linux with so many vCPUs, judge its console and that nothing of it is left."""
+    host = smoke.need_host()
+    if smoke.before is None:
+        raise Skipped("the TSM does not answer")
+    start = smoke.run.file(CONSOLE_LOG).stat().st_size
+    began = time.monotonic()
+    run = launch(smoke, vcpus)
+    smoke.metrics[f"linux_{vcpus}_s"] = time.monotonic() - began
+    lines = _console(smoke, start)
+    end = run.first("vm") or {}
+    if run.error or end.get("reason") != "shutdown":
+        raise CheckFailed(
+            run.error or f"the guest ended by {end.get('reason')}",
+            f"see {CONSOLE_LOG}, tsm.log",
+            details=[line[:100] for line in (lines[-5:] or run.messages[-5:])],
+        )
+    said = judge(lines, nonce(smoke, vcpus), vcpus)
+    after = smoke.need_recorder().stats(host.machine.ram)
+    gone = smoke_checks.check_teardown(host, run, run, smoke.before, after)
+    return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {gone}"
+
+
+def one(smoke: Smoke) -> str:
+    """Boot the host's kernel as a TVM with one vCPU, to its power off."""
+    return run_and_judge(smoke, 1)
+
+
+def several(smoke: Smoke) -> str:
+    """Boot it with two vCPUs, and with four at night or where there are as many harts."""
+    counts = [2, 4] if NIGHTLY or smoke.config.machine.harts >= 4 else [2]
+    return "; ".join(f"{count} vCPUs: {run_and_judge(smoke, count)}" for count in counts)
+
+
+_CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
+    ("tools", tools),
+    ("sources", sources),
+    ("build", build),
+    ("boot", boot),
+    ("tsm", begin),
+    ("one", one),
+    ("several", several),
+    ("poweroff", poweroff),
+)
+STEPS: tuple[Step[Smoke], ...] = tuple(Step(name, check) for name, check in _CHECKS)
