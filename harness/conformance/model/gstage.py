@@ -67,7 +67,7 @@ class GStage:
         """Return the leaf that maps an address."""
         for size in SIZES:
             leaf = self.leaves.get(gpa & ~(size - 1))
-            if leaf is not None and leaf.size >= size and (gpa & ~(leaf.size - 1)) in self.leaves:
+            if leaf is not None and leaf.size >= size:
                 return leaf
         return None
 

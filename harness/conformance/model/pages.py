@@ -57,7 +57,12 @@ class Fence:
 
 @dataclass
 class Pages:
-    """The pool's pages by address. `content` is a word that fills the page; unknown if absent."""
+    """The pool's pages by address.
+
+    What the host sees: `content` is a word that fills the page, `first` the first word of one
+    whose rest nobody knows; unknown if absent. What a TVM sees: `inside` is a word that fills the
+    page, `programs` are the pages that hold the guest's program.
+    """
 
     pool: range
     fence: Fence
@@ -68,6 +73,9 @@ class Pages:
     shared: Counter[int] = field(default_factory=Counter)
     pinned: set[int] = field(default_factory=set)
     content: dict[int, int] = field(default_factory=dict)
+    first: dict[int, int] = field(default_factory=dict)
+    inside: dict[int, int] = field(default_factory=dict)
+    programs: dict[int, bool] = field(default_factory=dict)
 
     def state(self, page: int) -> PageState:
         """Return the state of a page; one that is fenced is unassigned."""
@@ -102,12 +110,18 @@ class Pages:
         for page in pages:
             self.states[page] = PageState.CONVERTING
             self.versions[page] = self.fence.current
-            self.content.pop(page, None)
+            self.forget(page)
+
+    def forget(self, page: int) -> None:
+        """What was in the page is not known any more."""
+        for known in (self.content, self.first, self.inside, self.programs):
+            known.pop(page, None)
 
     def reclaim(self, pages: Iterable[int]) -> None:
         """Give pages back to the host, empty."""
         for page in pages:
             if self.states.pop(page, None) is not None:
+                self.forget(page)
                 self.content[page] = 0
             self.versions.pop(page, None)
 
