@@ -10,6 +10,7 @@ import yaml
 
 from harness.errors import ConfigError
 
+
 class Capabilities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Choices that the documents leave to a TSM.
 

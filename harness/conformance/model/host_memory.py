@@ -33,8 +33,9 @@ def _read(model: Model, args: Sequence[int]) -> Expected:
     for base, area in model.nacl.values():
         if address == base + _A0:
             return success(area.a0)
-    if address in model.words:
-        return success(model.words[address])
+    words = model.pages.words.get(page, {})
+    if address in words:
+        return success(words[address])
     first = model.pages.first.get(page) if address == page else None
     return success(model.pages.content.get(page, first))
 
@@ -45,40 +46,30 @@ def _write(model: Model, args: Sequence[int]) -> Expected:
         if address == base + _A0:
             area.a0 = args[1]
     whole = model.pages.content.pop(page, None)
-    program = model.pages.programs.pop(page, None)
+    model.pages.programs.pop(page, None)
     if address != page:
         first = model.pages.first.get(page, whole)
         if first is not None:
             model.pages.first[page] = first
     else:
         model.pages.first[page] = args[1]
-    model.words[address] = args[1]
-    _know_program(model, page, program)
+    model.pages.words.setdefault(page, {})[address] = args[1]
+    _know_program(model, page)
     return success()
 
 
-def _know_program(model: Model, page: int, before: bool | None) -> None:
+def _know_program(model: Model, page: int) -> None:
     """A page holds the program once every word of it was written."""
     words = (int.from_bytes(PROGRAM[at : at + 8], "little") for at in range(0, len(PROGRAM), 8))
-    if all(model.words.get(page + 8 * index) == word for index, word in enumerate(words)):
+    written = model.pages.words[page]
+    if all(written.get(page + 8 * index) == word for index, word in enumerate(words)):
         model.pages.programs[page] = True
-
-
-def forget_words(model: Model, pages: range) -> None:
-    """Words that the host has written in these pages are gone."""
-    if len(pages) * 512 < len(model.words):
-        for page in pages:
-            for address in range(page, page + PAGE, 8):
-                model.words.pop(address, None)
-    else:
-        model.words = {at: word for at, word in model.words.items() if at & ~(PAGE - 1) not in pages}
 
 
 def _fill(model: Model, args: Sequence[int]) -> Expected:
     if args[0] % PAGE or args[1] % PAGE:
         raise Unpredictable("the host fills whole pages")
     pages = range(args[0], args[0] + args[1], PAGE)
-    forget_words(model, pages)
     for page in pages:
         model.pages.forget(page)
         model.pages.content[page] = args[2]

@@ -7,16 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from harness import abi
-from harness.conformance.calls import MASK, PAGE, Call, Slot
+from harness.conformance.calls import MASK, Call, Slot
 from harness.conformance.capability import Capabilities
-from harness.conformance.model.guest import PROGRAM, Nacl
-from harness.conformance.model.outcome import Expected, Unpredictable, Wrong, success
+from harness.conformance.model.guest import Nacl
+from harness.conformance.model.outcome import Expected, Unpredictable, Wrong
 from harness.conformance.model.pages import Fence, Pages, PageState
 from harness.conformance.model.tvm import Tvm
 
 PARAM, ADDRESS = abi.Error.INVALID_PARAM, abi.Error.INVALID_ADDRESS
-NACL_A0 = 0x50
-INFO_SIZE, PARAMS_SIZE = 48, 16
 Args = Sequence[int]
 
 
@@ -41,7 +39,6 @@ class Model:
     tvms: dict[int, Tvm] = field(default_factory=dict)
     slots: dict[int, int] = field(default_factory=dict)
     nacl: dict[int, tuple[int, Nacl]] = field(default_factory=dict)
-    words: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fence = Fence(self.machine.harts, self.can.fence_counts_caller)
@@ -112,6 +109,3 @@ class Model:
             return ""
 
         return learn
-
-
-__all__ = ["ADDRESS", "PARAM", "PROGRAM", "Args", "Machine", "Model", "success"]

@@ -60,7 +60,8 @@ class Pages:
     """The pool's pages by address.
 
     What the host sees: `content` is a word that fills the page, `first` the first word of one
-    whose rest nobody knows; unknown if absent. What a TVM sees: `inside` is a word that fills the
+    whose rest nobody knows, `words` are words by address that the host has written; unknown if
+    absent. What a TVM sees: `inside` is a word that fills the
     page, `programs` are the pages that hold the guest's program.
     """
 
@@ -74,6 +75,7 @@ class Pages:
     pinned: set[int] = field(default_factory=set)
     content: dict[int, int] = field(default_factory=dict)
     first: dict[int, int] = field(default_factory=dict)
+    words: dict[int, dict[int, int]] = field(default_factory=dict)
     inside: dict[int, int] = field(default_factory=dict)
     programs: dict[int, bool] = field(default_factory=dict)
 
@@ -116,6 +118,7 @@ class Pages:
         """What was in the page is not known any more."""
         for known in (self.content, self.first, self.inside, self.programs):
             known.pop(page, None)
+        self.words.pop(page, None)
 
     def reclaim(self, pages: Iterable[int]) -> None:
         """Give pages back to the host, empty."""

@@ -18,3 +18,4 @@ class Tvm:
     gstage: GStage = field(default_factory=GStage)
     vcpus: dict[int, Guest] = field(default_factory=dict)
     started: set[int] = field(default_factory=set)
+    entry: int = 0
