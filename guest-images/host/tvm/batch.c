@@ -87,6 +87,20 @@ static void answer(const struct batch *batch, const struct call_options *options
 		call_print(options, call);
 }
 
+/* scause of a run that an interrupt of the host has ended */
+#define SCAUSE_INTERRUPT	(1ULL << 63)
+
+static bool make(int fd, const struct call_options *options,
+		 struct covh_call *call)
+{
+	do {
+		if (device_call(fd, call))
+			return false;
+	} while (options->again && !call->error && !call->value &&
+		 (call->scause & SCAUSE_INTERRUPT));
+	return true;
+}
+
 static enum status one_line(struct batch *batch, struct args *args)
 {
 	struct call_options options = { .save = -1 };
@@ -103,7 +117,7 @@ static enum status one_line(struct batch *batch, struct args *args)
 		status = move(batch, options.cpu);
 		if (status)
 			return status;
-		if (device_call(batch->fd, &call))
+		if (!make(batch->fd, &options, &call))
 			return STATUS_FAILED;
 		save(&options, &call);
 	}

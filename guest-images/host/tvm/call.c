@@ -47,6 +47,8 @@ static void parse_rest(struct args *args, struct call_options *options)
 			options->sdid = args_number(args, "--sdid");
 		else if (!strcmp(word, "--cpu"))
 			options->cpu = args_number(args, "--cpu");
+		else if (!strcmp(word, "--again"))
+			options->again = true;
 		else if (!strcmp(word, "--save"))
 			options->save = args_number(args, "--save");
 		else if (options->count == 6)

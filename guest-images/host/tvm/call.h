@@ -16,6 +16,8 @@ struct call_options {
 	int64_t cpu;
 	/* Where a batch keeps the value for later lines, negative: nowhere */
 	int64_t save;
+	/* Made again as long as an interrupt of the host ends a run */
+	bool again;
 	bool json;
 };
 

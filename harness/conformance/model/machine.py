@@ -20,7 +20,7 @@ Args = Sequence[int]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the model has to know of the machine: its pool, its harts, and what get_tsm_info says."""
+    """What the model has to know: the pool, the harts, and what get_tsm_info says."""
 
     pool: range
     harts: int
