@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * tvm call: one ECALL and everything that is seen of it. tvm batch: many.
+ * tvm call: one ECALL and everything that is seen of it.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -11,17 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tvm.h"
-
-struct call_options {
-	uint64_t eid;
-	uint64_t fid;
-	uint64_t sdid;
-	uint64_t args[6];
-	size_t count;
-	int64_t cpu;
-	bool json;
-};
+#include "call.h"
 
 static bool looks_like_number(const char *word)
 {
@@ -57,17 +47,22 @@ static void parse_rest(struct args *args, struct call_options *options)
 			options->sdid = args_number(args, "--sdid");
 		else if (!strcmp(word, "--cpu"))
 			options->cpu = args_number(args, "--cpu");
+		else if (!strcmp(word, "--again"))
+			options->again = true;
+		else if (!strcmp(word, "--save"))
+			options->save = args_number(args, "--save");
 		else if (options->count == 6)
 			usage_error("a call has at most 6 arguments");
 		else
 			options->args[options->count++] =
-				parse_number(word, "argument");
+				word[0] == '$' ? batch_saved(word + 1) :
+						 parse_number(word, "argument");
 	}
 	if (options->sdid > COVE_A6_SDID_MASK)
 		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
 }
 
-static bool pin(int64_t cpu)
+bool call_pin(int64_t cpu)
 {
 	cpu_set_t set;
 
@@ -82,8 +77,7 @@ static bool pin(int64_t cpu)
 	return false;
 }
 
-static void print_json(const struct call_options *options,
-		       const struct covh_call *call)
+void call_print(const struct call_options *options, const struct covh_call *call)
 {
 	json_begin();
 	json_unsigned("eid", options->eid);
@@ -113,10 +107,10 @@ static void print_text(const struct covh_call *call)
 	       call->cpu);
 }
 
-static void parse_call(struct args *args, struct call_options *options,
-		       struct covh_call *call)
+void call_parse(struct args *args, struct call_options *options,
+		struct covh_call *call)
 {
-	*options = (struct call_options){ .sdid = DEFAULT_SDID, .cpu = -1 };
+	*options = (struct call_options){ .sdid = DEFAULT_SDID, .cpu = -1, .save = -1 };
 	parse_target(args, options);
 	parse_rest(args, options);
 	*call = (struct covh_call){ .eid = options->eid, .fid = options->fid };
@@ -131,95 +125,16 @@ enum status verb_call(struct args *args)
 	struct covh_call call;
 	int fd;
 
-	parse_call(args, &options, &call);
-	if (!pin(options.cpu))
+	call_parse(args, &options, &call);
+	if (!call_pin(options.cpu))
 		return STATUS_USAGE;
 	fd = device_open();
 	if (fd < 0 || device_call(fd, &call))
 		return STATUS_FAILED;
 	if (options.json)
-		print_json(&options, &call);
+		call_print(&options, &call);
 	else
 		print_text(&call);
 	close(fd);
 	return STATUS_OK;
-}
-
-/* At most extension, function, six arguments, and the options twice over */
-#define BATCH_WORDS	20
-
-static bool split(char *line, struct args *args, char *words[BATCH_WORDS])
-{
-	char *rest = NULL;
-
-	*args = (struct args){ .words = words };
-	for (char *word = strtok_r(line, " \t\n", &rest); word && *word != '#';
-	     word = strtok_r(NULL, " \t\n", &rest)) {
-		if (args->count == BATCH_WORDS)
-			usage_error("a call has at most 6 arguments");
-		words[args->count++] = word;
-	}
-	return args->count;
-}
-
-/* A call without --cpu is made wherever the tool was allowed to run first. */
-static enum status batch_call(int fd, struct args *args,
-			      const cpu_set_t *anywhere)
-{
-	struct call_options options;
-	struct covh_call call;
-
-	parse_call(args, &options, &call);
-	if (options.cpu < 0 && sched_setaffinity(0, sizeof(*anywhere), anywhere))
-		return STATUS_FAILED;
-	if (!pin(options.cpu))
-		return STATUS_USAGE;
-	if (device_call(fd, &call))
-		return STATUS_FAILED;
-	print_json(&options, &call);
-	return STATUS_OK;
-}
-
-static enum status batch(FILE *file, int fd)
-{
-	enum status status = STATUS_OK;
-	char *words[BATCH_WORDS];
-	char *line = NULL;
-	size_t size = 0;
-	cpu_set_t anywhere;
-	struct args args;
-
-	if (sched_getaffinity(0, sizeof(anywhere), &anywhere))
-		return STATUS_FAILED;
-	for (unsigned long number = 1;
-	     status == STATUS_OK && getline(&line, &size, file) >= 0; number++) {
-		usage_line(number);
-		if (split(line, &args, words))
-			status = batch_call(fd, &args, &anywhere);
-	}
-	free(line);
-	return ferror(file) && status == STATUS_OK ? STATUS_FAILED : status;
-}
-
-enum status verb_batch(struct args *args)
-{
-	const char *path = args_more(args) ? args_word(args, "file") : "-";
-	FILE *file = strcmp(path, "-") ? fopen(path, "r") : stdin;
-	enum status status;
-	int fd;
-
-	if (args_more(args))
-		usage_error("batch takes one file");
-	if (!file) {
-		perror(path);
-		return STATUS_USAGE;
-	}
-	fd = device_open();
-	if (fd < 0)
-		return STATUS_FAILED;
-	status = batch(file, fd);
-	close(fd);
-	if (file != stdin)
-		fclose(file);
-	return status;
 }
