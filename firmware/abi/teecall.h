@@ -124,6 +124,15 @@ struct tsm_boot_info {
 	/** TEE_FEATURE_*: what S-mode cannot find out without a trap */
 	tee_u64 features;
 	struct tee_handover handover;
+	/**
+	 * Supervisor-level interrupt file by hart index, 0 if the hart has none;
+	 * its guest interrupt file n lies n pages behind it
+	 */
+	tee_u64 imsic[COVE_MAX_HARTS];
+	/** Pages behind each supervisor-level file that are for guest files */
+	tee_u64 imsic_guest_pages;
+	/** Largest identity of an interrupt in these files */
+	tee_u64 imsic_ids;
 };
 
 #define TSM_LOG_SIZE 16384

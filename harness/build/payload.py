@@ -82,3 +82,12 @@ class SweepRecipe(PayloadRecipe):
     libraries = ("abi", "launch")
     sources = ("sweep", *libraries)
     files = ("sweep.bin", "sweep.elf")
+
+
+class CoviRecipe(PayloadRecipe):
+    """The bare payload that gives interrupt files to a TVM (COVI)."""
+
+    name = "covi"
+    libraries = ("abi", "launch")
+    sources = ("covi", *libraries)
+    files = ("covi.bin", "covi.elf")

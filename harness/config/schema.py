@@ -86,6 +86,7 @@ class Machine(Struct, frozen=True, forbid_unknown_fields=True):
     memory_mib: Annotated[int, Meta(ge=512)] = 1024
     cpu: str = "rv64"
     aia: Literal["none", "aplic", "aplic-imsic"] = "none"
+    aia_guests: Annotated[int, Meta(ge=0, le=7)] = 0
 
 
 class Memory(Struct, frozen=True, forbid_unknown_fields=True):

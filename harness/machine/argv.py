@@ -93,6 +93,8 @@ def machine_args(config: Config) -> list[str]:
     """Return the arguments that shape the machine, and with it its device tree."""
     machine = config.machine
     aia = "" if machine.aia == "none" else f",aia={machine.aia}"
+    if machine.aia == "aplic-imsic" and machine.aia_guests:
+        aia += f",aia-guests={machine.aia_guests}"
     return [
         *("-machine", f"virt{aia}"),
         *("-cpu", machine.cpu),

@@ -39,6 +39,7 @@ SCENARIOS: dict[str, str] = {
     "audit": "audit",
     "beside-kvm": "beside_kvm",
     "containment": "containment",
+    "covi": "covi",
     "interrupt-sweep": "sweep",
     "linux-tvm": "linux_tvm",
     "smoke": "smoke",

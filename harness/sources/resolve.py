@@ -98,6 +98,7 @@ class Sources:
             "overlay-abi": lambda: resources.firmware() / "abi",
             "tsm-abi": lambda: resources.firmware() / "abi",
             "audit": lambda: resources.firmware() / "audit",
+            "covi": lambda: resources.firmware() / "covi",
             "bench": lambda: resources.firmware() / "bench",
             "launch": lambda: resources.firmware() / "launch",
             "sweep": lambda: resources.firmware() / "sweep",

@@ -20,8 +20,16 @@ unsigned long tsmd_hart_offset = 1;
 _Thread_local unsigned long fake_csr[4096];
 _Thread_local void *fake_hart;
 
+#define GUEST_FILE	0x28001000UL
+
 static unsigned int passed, failed;
 static struct tsm_boot_info info;
+
+/* In the place of tsmd_imsic.c, which reads a device tree */
+bool tsmd_imsic_is_guest_file(unsigned long page)
+{
+	return page == GUEST_FILE || page == GUEST_FILE + TSMD_PAGE_SIZE;
+}
 
 static void check(int ok, const char *what, int line)
 {
@@ -394,6 +402,29 @@ static void test_no_sse_without_mask(void)
 	tsmd.state = TSMD_READY;
 }
 
+/* A guest interrupt file is taken by itself, and takes an entry as memory does. */
+static void test_guest_files(void)
+{
+	struct tsmd_hart *hart = &tsmd_harts[0];
+	unsigned long free, now;
+
+	CHECK(!tsmd_memory_info(COVE_INFO_RANGES_FREE, &free));
+	CHECK(tsmd_memory_assign(hart, GUEST_FILE, 2) ==
+	      COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_assign(hart, GUEST_FILE - TSMD_PAGE_SIZE, 1) ==
+	      COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_assign(hart, GUEST_FILE + 8, 1) ==
+	      COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_assign(hart, GUEST_FILE, 1) == 0);
+	CHECK(tsmd_memory_assign(hart, GUEST_FILE, 1) ==
+	      COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_denied(GUEST_FILE, GUEST_FILE + 4));
+	CHECK(!tsmd_memory_info(COVE_INFO_RANGES_FREE, &now));
+	CHECK(now == free - 1);
+	CHECK(tsmd_memory_release(hart, GUEST_FILE, 1) == 0);
+	CHECK(!tsmd_memory_denied(GUEST_FILE, GUEST_FILE + 4));
+}
+
 int main(void)
 {
 	/* A reader that waits for ever is a failure too. */
@@ -408,6 +439,7 @@ int main(void)
 	test_image_changed_meanwhile();
 	test_image_half_written(1);
 	test_image_half_written(2);
+	test_guest_files();
 	test_foreign_hart();
 	test_mpxy();
 	test_no_sse_without_mask();

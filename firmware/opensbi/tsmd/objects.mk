@@ -19,6 +19,7 @@ libsbi-objs-y += tsmd/tsmd_enter.o
 libsbi-objs-y += tsmd/tsmd_fast.o
 libsbi-objs-y += tsmd/tsmd_fdt.o
 libsbi-objs-y += tsmd/tsmd_guard.o
+libsbi-objs-y += tsmd/tsmd_imsic.o
 libsbi-objs-y += tsmd/tsmd_memory.o
 libsbi-objs-y += tsmd/tsmd_pmp.o
 libsbi-objs-y += tsmd/tsmd_ranges.o

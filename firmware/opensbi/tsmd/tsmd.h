@@ -257,6 +257,17 @@ bool tsmd_boot_init(void);
  */
 int tsmd_fdt_parse(struct tsmd_domain *domain);
 
+/* tsmd_imsic.c */
+
+/**
+ * Find the supervisor-level interrupt files in the device tree, and tell the
+ * TSM of them. A machine without guest interrupt files leaves all at zero.
+ */
+void tsmd_imsic_parse(const void *fdt, struct tsm_boot_info *info);
+
+/** The page is a guest interrupt file of a hart */
+bool tsmd_imsic_is_guest_file(unsigned long page);
+
 /* tsmd_pmp.c */
 
 /** Lay out the PMP for the host's regions, the TSM and @p set */

@@ -238,6 +238,7 @@ int tsmd_fdt_parse(struct tsmd_domain *domain)
 
 	domain->info = (void *)(domain->tsm.end - TSMD_PAGE_SIZE);
 	rc = fill_info(fdt, node, domain);
+	tsmd_imsic_parse(fdt, domain->info);
 	parse_watchdog(fdt, node, domain);
 	return rc;
 }

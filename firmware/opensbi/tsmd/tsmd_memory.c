@@ -112,7 +112,8 @@ static int change(struct tsmd_hart *hart, unsigned long base,
 	struct tsmd_ranges next;
 	int rc;
 
-	if (!in_pool(base, pages))
+	if (!in_pool(base, pages) &&
+	    !(pages == 1 && tsmd_imsic_is_guest_file(base)))
 		return COVE_ERR_INVALID_ADDRESS;
 
 	memory_lock();

@@ -44,8 +44,11 @@ static void zero_ranges(const struct tsmd_ranges *set)
 {
 	unsigned int i;
 
+	/* Interrupt files are no memory: the reset has emptied them. */
 	for (i = 0; i < set->count && i < TSMD_MAX_RANGES; i++)
-		zero(set->range[i].start, set->range[i].end);
+		if (set->range[i].start >= tsmd.pool.start &&
+		    set->range[i].end <= tsmd.pool.end)
+			zero(set->range[i].start, set->range[i].end);
 }
 
 static bool is_blank(void)

@@ -120,6 +120,9 @@ struct guest_context {
 	u64 scounteren;
 	u64 senvcfg;
 	u64 sstateen0;
+	/** Guest interrupt file that is the vCPU's, 0 if none, and its selector */
+	u64 vgein;
+	u64 vsiselect;
 
 	/** f0 to f31 and fcsr */
 	u64 fp[33];
@@ -171,6 +174,41 @@ void arch_guest_enter(struct guest_context *guest);
 
 /** Take FP and V registers and address space off this hart */
 void arch_guest_put(struct guest_context *guest);
+
+/*
+ * Guest interrupt files (AIA). A file belongs to a hart, and only that hart
+ * reaches its registers; all harts reach its page, where MSIs arrive.
+ */
+
+#define INTERRUPT_WORDS	((COVE_MAX_INTERRUPT_ID + 1) / 64)
+
+/** What an interrupt file holds */
+struct interrupt_file {
+	u64 delivery;
+	u64 threshold;
+	/** By identity */
+	u64 pending[INTERRUPT_WORDS];
+	u64 enabled[INTERRUPT_WORDS];
+};
+
+/** Guest interrupt files of each hart (GEILEN); 0 without AIA */
+unsigned int arch_guest_files(void);
+
+/**
+ * Put these values in a file of this hart, whatever it held.
+ * @param ids largest identity that the file has
+ */
+void arch_file_load(unsigned int number, const struct interrupt_file *file,
+		    u64 ids);
+
+/** Take the values out of a file of this hart, which is empty and off then */
+void arch_file_put(unsigned int number, struct interrupt_file *file, u64 ids);
+
+/** A file of this hart has an interrupt for its guest */
+bool arch_file_waits(unsigned int number);
+
+/** An MSI to the interrupt file at this page; it is there when this returns */
+void arch_send_msi(u64 page, u32 id);
 
 /*
  * The U-mode task (task/): code in which a mistake cannot touch the TSM. It

@@ -27,6 +27,8 @@
 #define CSR_VSEPC		0x241
 #define CSR_VSCAUSE		0x242
 #define CSR_VSTVAL		0x243
+#define CSR_VSISELECT		0x250
+#define CSR_VSIREG		0x251
 #define CSR_VSTIMECMP		0x24d
 #define CSR_VSATP		0x280
 #define CSR_HSTATUS		0x600
@@ -34,12 +36,14 @@
 #define CSR_HIDELEG		0x603
 #define CSR_HTIMEDELTA		0x605
 #define CSR_HCOUNTEREN		0x606
+#define CSR_HGEIE		0x607
 #define CSR_HENVCFG		0x60a
 #define CSR_HSTATEEN0		0x60c
 #define CSR_HTVAL		0x643
 #define CSR_HVIP		0x645
 #define CSR_HTINST		0x64a
 #define CSR_HGATP		0x680
+#define CSR_HGEIP		0xe12
 #define CSR_TIME		0xc01
 #define CSR_INSTRET		0xc02
 #define CSR_VL			0xc20
@@ -57,12 +61,15 @@
 
 #define HSTATUS_SPV		(1 << 7)
 #define HSTATUS_SPVP		(1 << 8)
+#define HSTATUS_VGEIN_SHIFT	12
 #define HSTATUS_VTW		(1 << 21)
 #define HSTATUS_VSXL		(3UL << 32)
 
 #define SIE_STIE		(1 << 5)
 
 #define HENVCFG_STCE		(1UL << 63)
+/* Interrupt files, the rest of AIA, and selected registers */
+#define HSTATEEN0_AIA		(7UL << 58)
 #define HSTATEEN0_ENVCFG	(1UL << 62)
 #define HSTATEEN0_SE0		(1UL << 63)
 #define HVIP_VSSIP		(1 << 2)
@@ -81,7 +88,9 @@
 #define CAUSE_ILLEGAL		2
 #define CAUSE_BREAKPOINT	3
 #define CAUSE_LOAD_MISALIGNED	4
+#define CAUSE_LOAD_ACCESS	5
 #define CAUSE_STORE_MISALIGNED	6
+#define CAUSE_STORE_ACCESS	7
 #define CAUSE_ECALL_U		8
 #define CAUSE_ECALL_VS		10
 #define CAUSE_FETCH_PAGE	12

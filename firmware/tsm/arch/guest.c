@@ -5,6 +5,7 @@
  * because M-mode leaves them alive.
  */
 #include "arch/arch.h"
+#include "arch/aia.h"
 #include "arch/csr.h"
 #include "arch/vector.h"
 
@@ -19,8 +20,9 @@
 #define GUEST_HIDELEG	(BIT(IRQ_VS_SOFT) | BIT(IRQ_VS_TIMER) | BIT(IRQ_VS_EXT))
 /*
  * With Smstateen a guest reaches only state that is switched here: senvcfg,
- * and sstateen0 itself. Interrupt files, control transfer records, debug
- * contexts, jvt and whatever is custom or new end in its illegal instruction.
+ * sstateen0 itself, and AIA's if it has an interrupt file. Control transfer
+ * records, debug contexts, jvt and whatever is custom or new end in its illegal
+ * instruction.
  */
 #define GUEST_STATEEN0	(HSTATEEN0_SE0 | HSTATEEN0_ENVCFG)
 /* cycle, time, instret */
@@ -63,6 +65,7 @@ const char *arch_probe(const struct tsm_boot_info *info)
 	csr_write(CSR_HENVCFG, HENVCFG_STCE);
 	have_sstc = csr_read(CSR_HENVCFG) & HENVCFG_STCE;
 	csr_write(CSR_HENVCFG, 0);
+	aia_probe(info);
 	return NULL;
 }
 
@@ -160,7 +163,8 @@ void arch_guest_load(const struct guest_context *guest,
 	csr_write(CSR_HCOUNTEREN, GUEST_COUNTERS);
 	csr_write(CSR_HENVCFG, have_sstc ? HENVCFG_STCE : 0);
 	if (have_stateen)
-		csr_write(CSR_HSTATEEN0, GUEST_STATEEN0);
+		csr_write(CSR_HSTATEEN0, GUEST_STATEEN0 |
+					 (guest->vgein ? HSTATEEN0_AIA : 0));
 	csr_write(CSR_HTIMEDELTA, space->timedelta);
 	csr_write(CSR_HGATP, HGATP_MODE_SV48X4 |
 			     (u64)space->vmid << HGATP_VMID_SHIFT |
@@ -202,6 +206,8 @@ static void load_vs_csrs(const struct guest_context *guest)
 		csr_write(CSR_SSTATEEN0, guest->sstateen0);
 	if (have_sstc)
 		csr_write(CSR_VSTIMECMP, guest->vstimecmp);
+	if (guest->vgein)
+		csr_write(CSR_VSISELECT, guest->vsiselect);
 }
 
 static void save_vs_csrs(struct guest_context *guest)
@@ -221,6 +227,8 @@ static void save_vs_csrs(struct guest_context *guest)
 		guest->sstateen0 = csr_read(CSR_SSTATEEN0);
 	if (have_sstc)
 		guest->vstimecmp = csr_read(CSR_VSTIMECMP);
+	if (guest->vgein)
+		guest->vsiselect = csr_read(CSR_VSISELECT);
 }
 
 static void save_trap(struct guest_context *guest)
@@ -240,6 +248,7 @@ void arch_guest_enter(struct guest_context *guest)
 	/* VTW: a WFI of the guest comes to the TSM instead of stopping a hart. */
 	hstatus |= HSTATUS_SPV | HSTATUS_VTW;
 	hstatus |= guest->supervisor ? HSTATUS_SPVP : 0;
+	hstatus |= guest->vgein << HSTATUS_VGEIN_SHIFT;
 	csr_write(CSR_HSTATUS, hstatus);
 	csr_clear(CSR_SSTATUS, SSTATUS_SPP | SSTATUS_SPIE);
 	csr_set(CSR_SSTATUS, guest->supervisor ? SSTATUS_SPP : 0);

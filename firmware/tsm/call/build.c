@@ -118,7 +118,7 @@ static s64 finalize(struct tvm *tvm, u64 pc, u64 arg, const u8 *identity)
 {
 	struct vcpu *boot = vcpu_find(tvm, 0);
 
-	if (!boot)
+	if (!boot || !aia_complete(tvm))
 		return COVE_ERR_FAILED;
 	measure_word(tvm->entry_digest, pc);
 	measure_word(tvm->entry_digest, arg);

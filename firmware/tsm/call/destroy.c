@@ -30,6 +30,7 @@ static s64 destroy_begin(struct long_call *call, const u64 *args)
 	} else {
 		call->root = tvm->root;
 		call->shared = tvm->shared_pages;
+		aia_release(tvm);
 		call->slot = tvm_retire(tvm);
 	}
 	tvm_unlock(tvm);

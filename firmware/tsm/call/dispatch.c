@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* From a host's registers to the function that answers. */
 #include "call/call.h"
+#include "call/covi.h"
+#include "mem/files.h"
 #include "run/run.h"
 #ifdef TSM_FAULTS
 #include "fault/fault.h"
@@ -52,6 +54,22 @@ static const struct function covh[] = {
 	[COVE_COVH_TVM_REMOVE_PAGES] = { .kind = &tvm_remove_pages },
 };
 
+/* None of them is long. */
+static const call_handler covi[] = {
+	[COVE_COVI_INIT_TVM_AIA] = covi_init_tvm_aia,
+	[COVE_COVI_SET_TVM_AIA_CPU_IMSIC_ADDR] =
+		covi_set_tvm_aia_cpu_imsic_addr,
+	[COVE_COVI_CONVERT_AIA_IMSIC] = covi_convert_aia_imsic,
+	[COVE_COVI_RECLAIM_TVM_AIA_IMSIC] = covi_reclaim_tvm_aia_imsic,
+	[COVE_COVI_BIND_AIA_IMSIC] = covi_bind_aia_imsic,
+	[COVE_COVI_UNBIND_AIA_IMSIC_BEGIN] = covi_unbind_aia_imsic_begin,
+	[COVE_COVI_UNBIND_AIA_IMSIC_END] = covi_unbind_aia_imsic_end,
+	[COVE_COVI_INJECT_TVM_CPU] = covi_inject_tvm_cpu,
+	[COVE_COVI_REBIND_AIA_IMSIC_BEGIN] = covi_rebind_aia_imsic_begin,
+	[COVE_COVI_REBIND_AIA_IMSIC_CLONE] = covi_rebind_aia_imsic_clone,
+	[COVE_COVI_REBIND_AIA_IMSIC_END] = covi_rebind_aia_imsic_end,
+};
+
 /* Private numbers, far behind the table's. */
 static const struct function promote_page = { .handler = covh_promote_page };
 static const struct function demote_page = { .handler = covh_demote_page };
@@ -86,10 +104,22 @@ static const struct function *find(const struct teecall *call)
 	return &covh[number];
 }
 
+static struct answer __attribute__((noinline))
+new_covi_call(const struct teecall *call)
+{
+	u64 number = function_number(call);
+
+	if (number >= ARRAY_SIZE(covi) || !files_possible())
+		return answer_error(COVE_ERR_NOT_SUPPORTED);
+	return covi[number](call->args);
+}
+
 static inline struct answer new_call(const struct teecall *call)
 {
 	const struct function *function = find(call);
 
+	if (call->args[7] == COVE_EID_COVI)
+		return new_covi_call(call);
 #ifdef TSM_FAULTS
 	fault_inject(function_number(call), call->args);
 #endif
@@ -111,9 +141,10 @@ with_open_call(const struct teecall *call)
 
 	if (long_resume(call, &answer))
 		return answer;
-	if (!function)
+	/* All COVI calls but those of a machine without AIA give it up. */
+	if (!function && !(call->args[7] == COVE_EID_COVI && files_possible()))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
-	if (function->beside)
+	if (function && function->beside)
 		return function->handler(call->args);
 	/* The host wants something else: the open call never happened. */
 	if (!long_drop())

@@ -2,6 +2,7 @@
 /* Where entry.S goes on in C once, at boot. */
 #include "call/call.h"
 #include "attest/attest.h"
+#include "mem/files.h"
 #include "trace/trace.h"
 
 void tsm_boot(const struct tsm_boot_info *info) __attribute__((noreturn));
@@ -33,6 +34,7 @@ void tsm_boot(const struct tsm_boot_info *info)
 		tsm_panic("the hart has no %s", missing);
 	fence_init();
 	host_init(info);
+	files_init(info);
 	pages_init(info, arch_image_end());
 	tvm_init();
 	long_init();

@@ -2,6 +2,7 @@
 /* What the TSM says of itself, and the fences. */
 #include "attest/attest.h"
 #include "call/call.h"
+#include "mem/files.h"
 
 #define TSM_VERSION	1
 
@@ -28,6 +29,7 @@ struct answer covh_get_tsm_info(const u64 *args)
 		.impl_id = COVE_TSM_IMPL_ID,
 		.version = TSM_VERSION,
 		.capabilities = COVE_TSM_CAP_MEMORY_ALLOCATION |
+				(files_possible() ? COVE_TSM_CAP_AIA : 0) |
 				(attest_possible() ?
 				 COVE_TSM_CAP_ATTESTATION_REMOTE : 0),
 		.tvm_state_pages = TVM_STATE_PAGES,

@@ -118,6 +118,11 @@ void fence_local(unsigned int hart)
 	pages_unlock();
 }
 
+u64 fence_version(void)
+{
+	return fence.current;
+}
+
 u64 fence_add_page(void)
 {
 	fence.pages[fence.current & 1]++;

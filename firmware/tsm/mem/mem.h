@@ -104,6 +104,9 @@ void fence_local(unsigned int hart);
 /** A page starts converting; @return the version to remember */
 u64 fence_add_page(void);
 
+/** The version itself, for what the tracker does not count */
+u64 fence_version(void);
+
 /** A page that started converting at this version leaves that state */
 void fence_drop_page(u64 version);
 

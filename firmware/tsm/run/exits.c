@@ -61,6 +61,8 @@ static enum after_trap guest_page_fault(struct run *run)
 	}
 	if (kind == REGION_MMIO && !fetch)
 		return run_mmio(run, gpa);
+	if (kind == REGION_IMSIC && !fetch)
+		return run_msi(run, gpa);
 	nacl_put_fault(run->nacl, gpa);
 	if (kind == REGION_CONFIDENTIAL || kind == REGION_SHARING ||
 	    ((kind == REGION_SHARED || kind == REGION_UNSHARING) && !fetch))
@@ -78,6 +80,8 @@ static bool interrupt_waits(const struct run *run)
 		pending |= HVIP_VSSIP >> 1;
 	if (arch_time() + run->tvm->timedelta >= guest->vstimecmp)
 		pending |= SIE_STIE;
+	if (guest->vgein && arch_file_waits(guest->vgein))
+		pending |= HVIP_VSEIP >> 1;
 	return pending & guest->vsie;
 }
 

@@ -29,7 +29,8 @@ static s64 run_begin(struct run *run, u64 id, u64 vcpu_id)
 	if (error)
 		return error;
 	run->vcpu = vcpu_find(run->tvm, vcpu_id);
-	if (may_run(run->tvm, run->vcpu)) {
+	if (may_run(run->tvm, run->vcpu) &&
+	    aia_may_run(run->tvm, run->vcpu, arch_hart())) {
 		run->vcpu->state = VCPU_RUNNING;
 		run->vcpu->runs++;
 		tvm_fence_enter(run->tvm, run->vcpu);
@@ -80,7 +81,8 @@ static u64 external_interrupt(const struct run *run)
 	const struct vcpu *vcpu = run->vcpu;
 	unsigned int i;
 
-	if (!nacl_external_interrupt(run->nacl))
+	/* With AIA the host has inject_tvm_cpu. */
+	if (run->tvm->aia.on || !nacl_external_interrupt(run->nacl))
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(vcpu->allowed); i++)
 		if (vcpu->allowed[i])
@@ -120,6 +122,7 @@ static void run_guest(struct run *run)
 
 	run->vcpu->suspended = false;
 	run->vcpu->context.external = external_interrupt(run);
+	run_load_file(run);
 	arch_guest_load(&run->vcpu->context, &space);
 	/*
 	 * The host's own guests may use the same VMID, so nothing of theirs
@@ -131,6 +134,7 @@ static void run_guest(struct run *run)
 	} while (run_handle_trap(run) == STAY);
 	fence(space.vmid, FENCE_LEAVE);
 	arch_guest_put(&run->vcpu->context);
+	run_put_file(run);
 }
 
 static void answer_host(struct run *run, enum due due)

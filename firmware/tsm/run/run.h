@@ -151,6 +151,15 @@ u32 access_transformed(const struct access *access);
 u64 access_truncate(const struct access *access, u64 value);
 u64 access_extend(const struct access *access, u64 value);
 
+/* msi.c: the guest's interrupt files */
+
+/** The vCPU's state goes into the file that it is bound to, if it has one */
+void run_load_file(struct run *run);
+void run_put_file(struct run *run);
+
+/** The guest has touched a page of REGION_IMSIC */
+enum after_trap run_msi(struct run *run, u64 gpa);
+
 /* nacl.c */
 
 /** What every exit shows */

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "attest/attest.h"
+#include "mem/files.h"
 #include "tests/test.h"
 
 struct fake fake;
@@ -229,10 +230,66 @@ void fake_boot(void)
 	trace_init(&fake_info);
 	fence_init();
 	host_init(&fake_info);
+	files_init(&fake_info);
 	pages_init(&fake_info, arch_image_end());
 	tvm_init();
 	long_init();
 	attest_init(&fake_info);
+}
+
+void fake_boot_aia(unsigned int count)
+{
+	unsigned int i;
+
+	fake.files = count;
+	fake_info.imsic_guest_pages = 7;
+	fake_info.imsic_ids = 255;
+	for (i = 0; i < fake_info.hart_count; i++)
+		fake_info.imsic[i] = FAKE_IMSIC + i * FAKE_IMSIC_STRIDE;
+	files_init(&fake_info);
+}
+
+unsigned int arch_guest_files(void)
+{
+	return fake.files;
+}
+
+void arch_file_load(unsigned int number, const struct interrupt_file *file,
+		    u64 ids)
+{
+	check_true(number && number <= fake.files);
+	check_equal(ids, fake_info.imsic_ids);
+	fake.file[fake.hart][number] = *file;
+}
+
+void arch_file_put(unsigned int number, struct interrupt_file *file, u64 ids)
+{
+	check_equal(ids, fake_info.imsic_ids);
+	*file = fake.file[fake.hart][number];
+	memset(&fake.file[fake.hart][number], 0, sizeof(*file));
+}
+
+bool arch_file_waits(unsigned int number)
+{
+	const struct interrupt_file *file = &fake.file[fake.hart][number];
+	unsigned int i;
+
+	for (i = 0; i < INTERRUPT_WORDS; i++)
+		if (file->delivery && file->pending[i] & file->enabled[i])
+			return true;
+	return false;
+}
+
+void arch_send_msi(u64 page, u32 id)
+{
+	u64 hart = (page - FAKE_IMSIC) / FAKE_IMSIC_STRIDE;
+	u64 number = page % FAKE_IMSIC_STRIDE >> PAGE_SHIFT;
+
+	check_true(hart < fake_info.hart_count && number &&
+		   number <= fake.files);
+	fake.msi_page = page;
+	fake.msi = id;
+	fake.file[hart][number].pending[id / 64] |= 1UL << id % 64;
 }
 
 static struct answer dispatch(void)
@@ -250,6 +307,15 @@ struct answer teecall(u64 fid, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 	last_call = (struct teecall){
 		.args = { a0, a1, a2, a3, a4, a5,
 			  1UL << COVE_A6_SDID_SHIFT | fid, COVE_EID_COVH },
+	};
+	return dispatch();
+}
+
+struct answer teecall_of(u64 eid, u64 fid, u64 a0, u64 a1, u64 a2)
+{
+	last_call = (struct teecall){
+		.args = { a0, a1, a2, 0, 0, 0,
+			  1UL << COVE_A6_SDID_SHIFT | fid, eid },
 	};
 	return dispatch();
 }

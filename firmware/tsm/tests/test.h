@@ -26,6 +26,9 @@
 #define POOL_SIZE	(POOL_PAGES * PAGE_SIZE)
 /* Plain host RAM, outside of the pool */
 #define HOST_BASE	0x84000000UL
+/* Supervisor-level interrupt file of hart index 0, and the way to the next */
+#define FAKE_IMSIC		0x28000000UL
+#define FAKE_IMSIC_STRIDE	0x8000UL
 #define NACL_BASE	0x85000000UL
 
 struct test {
@@ -40,7 +43,7 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
 	region_tests[], mmio_tests[], share_tests[], hart_tests[],
 	long_range_tests[], console_tests[], random_tests[], attest_tests[],
-	task_tests[];
+	task_tests[], covi_tests[], msi_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
@@ -120,6 +123,11 @@ struct fake {
 	bool fetch_fails;
 	/** Harts have no Sstc */
 	bool no_timer;
+	/** Guest interrupt files of each hart, what they hold, and the last MSI */
+	unsigned int files;
+	struct interrupt_file file[COVE_MAX_HARTS][8];
+	u64 msi_page;
+	u32 msi;
 	/** What each hart has cached: the root whose translations, by VMID */
 	u64 cached[COVE_MAX_HARTS][FAKE_VMIDS];
 	/** Fences so far, as FAKE_ENTRY or the kind of fence, oldest first */
@@ -133,8 +141,14 @@ extern struct tsm_boot_info fake_info;
 /** A machine that has just booted the TSM */
 void fake_boot(void);
 
+/** The same, of a machine whose harts have this many guest interrupt files */
+void fake_boot_aia(unsigned int files);
+
 /** A TEECALL on the current hart */
 struct answer teecall(u64 fid, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
+
+/** The same of another extension */
+struct answer teecall_of(u64 eid, u64 fid, u64 a0, u64 a1, u64 a2);
 
 /** The same call again, as M-mode does after an interruption */
 struct answer teecall_again(void);

@@ -35,6 +35,8 @@ enum region_kind {
 	REGION_UNSHARING,
 	/** Accesses are the host's to emulate */
 	REGION_MMIO,
+	/** A vCPU's interrupt file: the TSM takes what is written there */
+	REGION_IMSIC,
 };
 
 /** Guest-physical memory of one kind */
@@ -49,6 +51,15 @@ struct region {
  * change under way, which in the end can split a region in three.
  */
 #define TVM_SPARE_REGIONS	(2 + 2 * TVM_MAX_VCPUS)
+
+/** Where a TVM has its interrupt files (cove.md 2.6, tvm_aia_params) */
+struct tvm_aia {
+	/** init_tvm_aia has been called */
+	bool on;
+	/** Address of the first one, and the bits that choose another */
+	u64 base;
+	u64 index_mask;
+};
 
 struct tvm {
 	/** What the host knows it by; never 0 and never used twice */
@@ -73,6 +84,7 @@ struct tvm {
 	/** Measurement registers that the guest extends */
 	u8 runtime_digest[COVE_MEASUREMENT_RUNTIME][DIGEST_SIZE];
 	u8 identity[TVM_IDENTITY_SIZE];
+	struct tvm_aia aia;
 	/** vCPUs that are on a hart now */
 	u32 running;
 	/** Of its fences, and how many of them run at this one and the last */
@@ -129,6 +141,39 @@ struct access {
 	u8 length;
 };
 
+enum bind_state {
+	AIA_UNBOUND,
+	AIA_BOUND,
+	/** unbind_begin; then a fence of the TVM */
+	AIA_UNBINDING,
+	/** rebind_begin; then a fence of the TVM */
+	AIA_REBINDING,
+	/** rebind_clone */
+	AIA_CLONED,
+};
+
+/** A guest interrupt file of a hart */
+struct file_place {
+	unsigned int hart;
+	unsigned int number;
+};
+
+/** A vCPU's interrupt file */
+struct vcpu_aia {
+	/** It has a place in the guest's memory, and where */
+	bool placed;
+	u64 gpa;
+	enum bind_state bind;
+	struct file_place at;
+	/** Where it is being bound again */
+	struct file_place next;
+	/** Of the TVM's fences, when it began to leave its place */
+	u64 version;
+	/** The hart's file holds its state now; else it is in file */
+	bool live;
+	struct interrupt_file file;
+};
+
 /** Followed by the vCPU's V registers, in the same donated pages */
 struct vcpu {
 	struct guest_context context;
@@ -156,6 +201,7 @@ struct vcpu {
 	} pending;
 	/** External interrupts that the guest allows, by bit */
 	u64 allowed[(COVE_MAX_INTERRUPT_ID + 1) / 64];
+	struct vcpu_aia aia;
 };
 
 /* slots.c: from the host's number to the TVM */
@@ -347,5 +393,45 @@ void vcpu_create(struct tvm *tvm, u32 id, u64 page);
 
 /** Power on at pc with a0 = vCPU id and a1 = arg */
 void vcpu_start(struct vcpu *vcpu, u64 pc, u64 arg);
+
+/*
+ * aia.c: interrupt files of vCPUs; TVM locked. Errors are COVE_ errors, and
+ * the harts are those that the host makes the calls on.
+ */
+
+/** A new vCPU, or one that has just been powered on: its file is empty */
+void aia_reset(struct vcpu *vcpu);
+
+/** Give a vCPU's file its place in the guest's memory */
+s64 aia_place(struct tvm *tvm, struct vcpu *vcpu, u64 gpa);
+
+/** Without AIA, or all vCPUs have a place for their files */
+bool aia_complete(const struct tvm *tvm);
+
+s64 aia_bind(struct vcpu *vcpu, unsigned int hart, u64 mask);
+s64 aia_unbind_begin(const struct tvm *tvm, struct vcpu *vcpu,
+		     unsigned int hart);
+s64 aia_unbind_end(struct tvm *tvm, struct vcpu *vcpu, unsigned int hart);
+s64 aia_rebind_begin(const struct tvm *tvm, struct vcpu *vcpu,
+		     unsigned int hart, u64 mask);
+s64 aia_rebind_clone(struct tvm *tvm, struct vcpu *vcpu, unsigned int hart);
+s64 aia_rebind_end(struct vcpu *vcpu, unsigned int hart);
+
+/** Without AIA, or the vCPU is bound to a file of this hart */
+bool aia_may_run(const struct tvm *tvm, const struct vcpu *vcpu,
+		 unsigned int hart);
+
+/** The vCPU's state goes into its hart's file, and comes back out of it */
+void aia_load(struct vcpu *vcpu);
+void aia_put(struct vcpu *vcpu);
+
+/** An interrupt becomes pending in the vCPU's file, wherever that is now */
+void aia_deliver(struct vcpu *vcpu, u32 id);
+
+/** The vCPU whose file is at this page, NULL if none is */
+struct vcpu *aia_find(const struct tvm *tvm, u64 gpa);
+
+/** The TVM is going: all its files are unassigned */
+void aia_release(struct tvm *tvm);
 
 #endif

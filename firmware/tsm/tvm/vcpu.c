@@ -40,6 +40,7 @@ void vcpu_start(struct vcpu *vcpu, u64 pc, u64 arg)
 {
 	arch_guest_init(&vcpu->context, vcpu + 1, pc, vcpu->id, arg);
 	memset(vcpu->allowed, 0, sizeof(vcpu->allowed));
+	aia_reset(vcpu);
 	vcpu->reply = REPLY_NONE;
 	vcpu->ipi = 0;
 	vcpu->state = VCPU_RUNNABLE;
