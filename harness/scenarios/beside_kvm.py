@@ -16,8 +16,8 @@ from harness.trace.fences import Fences, check_fences, since, without_gaps
 from harness.trace.interrupts import Trap, parse_interrupts
 from harness.trace.worlds import TVM, overlaps, stays, switches
 
-# Rounds of a TVM: with the characters it prints about 100 exits, of which the rings keep all.
-_ROUNDS = 30
+# Rounds of a TVM: about 100 exits, of which the rings keep all.
+_ROUNDS = 64
 _TURNS = 5
 # TVMs that are tried until one has run while the KVM guest did on another hart.
 _MOST_TVMS = 10

@@ -15,7 +15,7 @@ import pytest
 
 from harness.config.load import load
 from harness.errors import ConfigError, SourceError, TeecallError
-from harness.sources import lock
+from harness.sources import gittree, lock
 from harness.sources.apt import UnknownVersion, in_series
 from harness.sources.fetch import Fetcher
 from harness.sources.gittree import BlobCache, tree_id, working_tree_id
@@ -328,3 +328,35 @@ def test_what_is_not_there(cache: Path) -> None:
         sources(cache, "opensbi.version=9.9").identify("opensbi")
     with pytest.raises(ConfigError, match="has no hash"):
         sources(cache, "host.source=url:http://h/f").identify("linux")
+
+
+def test_an_edit_of_a_part_is_seen(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Hashes are kept, however new the file is.
+    monkeypatch.setattr(gittree, "_RACY_NS", -1)
+    (tmp_path / "host/tvm").mkdir(parents=True)
+    file = tmp_path / "host/tvm/main.c"
+    file.write_text("int a;\n")
+    config = load([], [f"host.files=path:{tmp_path / 'host'}"]).value
+
+    def part() -> str:
+        return Sources(config, QuietUi(), offline=True, cache=cache).part("host", "tvm")
+
+    before = part()
+    assert part() == before
+    # As an editor saves it: another file of the same size and time.
+    status = file.stat()
+    edited = tmp_path / "edited"
+    edited.write_text("int b;\n")
+    os.utime(edited, ns=(status.st_atime_ns, status.st_mtime_ns))
+    edited.replace(file)
+    changed = part()
+    assert changed != before
+    (tmp_path / "host/tvm/more.c").write_text("")
+    assert part() not in (before, changed)
+    # The same content is the same part, and what is kept can be damaged.
+    (tmp_path / "host/tvm/more.c").unlink()
+    for kept in (cache / "stat").glob("*.json"):
+        kept.write_text("{ damaged")
+    assert part() == changed
