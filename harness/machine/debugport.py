@@ -101,14 +101,17 @@ def held_by_debugger(monitor: Monitor) -> bool:
 
 
 def await_debugger(monitor: Monitor) -> None:
-    """Wait until a debugger is connected, however long that takes.
+    """Wait until a debugger is connected to a machine that has not begun, or has let it begin.
 
-    Raises:
-        InfraError: QEMU has ended.
+    That may take as long as it likes. What has ended needs no debugger: whoever goes on with it
+    finds out why.
     """
-    # QMP has no event for a connection (qapi/char.json).
-    while not _connected(monitor.execute("query-chardev")):
-        time.sleep(_LOOK_S)
+    with contextlib.suppress(InfraError):
+        # QMP has no event for a connection (qapi/char.json), and one may be over between two looks.
+        while _status(monitor.execute("query-status")) == "prelaunch":
+            if _connected(monitor.execute("query-chardev")):
+                return
+            time.sleep(_LOOK_S)
 
 
 def hold(monitor: Monitor) -> bool:
