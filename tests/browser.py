@@ -30,7 +30,7 @@ class Browser:
 
     def __init__(self, profile: Path) -> None:
         program = next((found for name in _NAMES if (found := shutil.which(name))), None)
-        assert program, "there is no Chromium: run scripts/setup"
+        assert program, "there is no Chromium: run scripts/setup --test"
         read_end, self._to = os.pipe()
         self._from, write_end = os.pipe()
         self._process = subprocess.Popen(

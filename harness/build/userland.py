@@ -13,16 +13,16 @@ LIST = "initramfs.list"
 _BUSYBOX = ("usr/bin/busybox", "bin/busybox", "busybox")
 
 
-class TvmToolRecipe(Recipe):
-    """The `tvm` tool, a static program for the host."""
+class _ToolRecipe(Recipe):
+    """A static program for the host, from a folder of its name, that may use others' files."""
 
-    name = "tvm"
     sources = ("host", "abi")
+    uses: tuple[str, ...] = ()
 
     def inputs(self, facts: Facts) -> Inputs:
-        """Depend on the tool, the driver's interface and the ABI."""
+        """Depend on the tool, on what it shares with others, the driver's interface and the ABI."""
         return {
-            "tvm": facts.sources.part("host", "tvm"),
+            **{part: facts.sources.part("host", part) for part in (self.name, *self.uses)},
             "uapi": facts.sources.part("host", "covh", "covh_uapi.h"),
             "abi": facts.sources.identify("abi").id,
             "compiler": facts.compiler,
@@ -33,33 +33,21 @@ class TvmToolRecipe(Recipe):
         bench.copy("abi", "firmware", "abi")
         host = bench.copy("host", "guest-images", "host")
         output = bench.work / "output"
-        bench.make(f"-C{host / 'tvm'}", f"O={output}", f"ABI_DIR={bench.work / 'firmware/abi'}")
-        bench.keep(output / "tvm")
+        bench.make(f"-C{host / self.name}", f"O={output}", f"ABI_DIR={bench.work / 'firmware/abi'}")
+        bench.keep(output / self.name)
 
 
-class KvmToolRecipe(Recipe):
-    """The `kvm` tool, a static program for the host that runs plain guests of its KVM."""
+class TvmToolRecipe(_ToolRecipe):
+    """The `tvm` tool, which launches TVMs and makes calls."""
+
+    name = "tvm"
+
+
+class KvmToolRecipe(_ToolRecipe):
+    """The `kvm` tool, which runs plain guests of the host's KVM."""
 
     name = "kvm"
-    sources = ("host", "abi")
-
-    def inputs(self, facts: Facts) -> Inputs:
-        """Depend on the tool, on what it shares with `tvm`, and on the ABI."""
-        return {
-            "kvm": facts.sources.part("host", "kvm"),
-            "tvm": facts.sources.part("host", "tvm"),
-            "uapi": facts.sources.part("host", "covh", "covh_uapi.h"),
-            "abi": facts.sources.identify("abi").id,
-            "compiler": facts.compiler,
-        }
-
-    def build(self, bench: Bench) -> None:
-        """Build the tool beside the one it shares files with."""
-        bench.copy("abi", "firmware", "abi")
-        host = bench.copy("host", "guest-images", "host")
-        output = bench.work / "output"
-        bench.make(f"-C{host / 'kvm'}", f"O={output}", f"ABI_DIR={bench.work / 'firmware/abi'}")
-        bench.keep(output / "kvm")
+    uses = ("tvm",)
 
 
 class GuestsRecipe(Recipe):

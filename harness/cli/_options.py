@@ -74,6 +74,14 @@ def complete_runs(ctx: click.Context, option: click.Parameter, incomplete: str) 
     return sorted((name for name in names if name.startswith(incomplete)), reverse=True)
 
 
+history_option = click.option(
+    "--history",
+    "history_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The history [default: history.sqlite in the cache].",
+)
+
 _DECORATORS = (
     click.option(
         "-c",

@@ -7,7 +7,7 @@ import functools
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ class Running:
     seed: bytes | None = None
     on_failure: str | None = None
     deterministic: bool = False
+    stopped: bool = False
 
     @property
     def is_series(self) -> bool:
@@ -53,9 +54,10 @@ def run_and_show(name: str, options: Options, running: Running) -> int:
     """Run a scenario as the options say, show how it goes and return the exit code."""
     if running.dry_run:
         return show_command(options, running.result)
-    if running.on_failure and running.is_series:
+    if (running.on_failure or running.stopped) and running.is_series:
+        option = "--on-failure" if running.on_failure else "--stopped"
         raise UsageError(
-            "--on-failure holds one machine for you, and a series goes on",
+            f"{option} holds one machine for you, and a series goes on",
             "use it without --repeat, --until-fail and --scheduler",
         )
     if running.deterministic:
@@ -93,7 +95,7 @@ def _run_once(name: str, options: Options, running: Running) -> int:
     from harness.scenarios.session import Session, run_scenario
 
     config = options.config()
-    run = new_run(running.run_dir, tidy=False)
+    run = replace(new_run(running.run_dir, tidy=False), stopped=running.stopped)
     with options.ui() as ui:
 
         def show(check: Check) -> None:
@@ -238,6 +240,11 @@ _DECORATORS = (
         type=click.Choice(["gdb", "keep"]),
         help="Stop the machine of the first check that fails and start gdb on it, or keep it for"
         " `teecall gdb` until ctrl-C.",
+    ),
+    click.option(
+        "--stopped",
+        is_flag=True,
+        help="Let the machine wait for `teecall gdb` before its first instruction.",
     ),
     click.option(
         "-n", "--dry-run", is_flag=True, help="Print the QEMU command instead of running it."

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -25,8 +26,15 @@ from harness.cli._running import show_command
     help="Folder for the logs [default: a new one in the cache].",
 )
 @json_option("Write the folder of the logs and the seconds to FILE.")
+@click.option(
+    "--stopped",
+    is_flag=True,
+    help="Let the machine wait for `teecall gdb` before its first instruction.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Print the QEMU command, do not run it.")
-def command(options: Options, run_dir: Path | None, result: Result, dry_run: bool) -> int:
+def command(
+    options: Options, run_dir: Path | None, result: Result, stopped: bool, dry_run: bool
+) -> int:
     """Boot and talk to the host over its UART.
 
     Everything typed goes to the machine, Ctrl-C too; Ctrl-] ends the machine and leaves. So does
@@ -54,7 +62,7 @@ def command(options: Options, run_dir: Path | None, result: Result, dry_run: boo
     config = options.config()
     with options.ui() as ui:
         artefacts = build_all(config, ui, offline=options.offline)
-    run = new_run(run_dir)
+    run = replace(new_run(run_dir), stopped=stopped)
     begun = time.monotonic()
     hello = {"/payload/hello.elf": artefacts.hello_elf.read_bytes()}
     root = RootOfTrust(os.urandom(48))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli._json import Result, json_option
+from harness.cli._options import history_option
 from harness.cli._times import span
 from harness.errors import UsageError
 
@@ -39,13 +40,7 @@ _BARS = 60
     help="Add the JUnit XML of another tool; may be repeated.",
 )
 @click.option("--prune", type=span, metavar="TIME", help="Remove runs that are older.")
-@click.option(
-    "--history",
-    "history_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="The history [default: history.sqlite in the cache].",
-)
+@history_option
 @json_option("Write names, values and changes to FILE too.")
 def command(
     metric: str | None,

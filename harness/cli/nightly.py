@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli._json import Result, json_option
-from harness.cli._options import Options, config_options
+from harness.cli._options import Options, config_options, history_option
 from harness.cli._running import colour_of
 from harness.cli._times import shown, span
 from harness.errors import OutputLost
@@ -62,13 +62,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder of the night [default: a new one in the cache].",
 )
-@click.option(
-    "--history",
-    "history_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="The history [default: history.sqlite in the cache].",
-)
+@history_option
 @json_option("Write what `teecall report --format json` prints to FILE.")
 def command(
     options: Options,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli._json import Result, json_option
+from harness.cli._options import history_option
 from harness.cli._times import span
 from harness.errors import StoreError, UsageError
 
@@ -33,13 +34,7 @@ _FORMS = ("text", "json", "junit", "html", "md")
     metavar="FILE",
     help="Write to FILE [default: standard output].",
 )
-@click.option(
-    "--history",
-    "history_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="The history [default: history.sqlite in the cache].",
-)
+@history_option
 @json_option("Write what --format json prints to FILE too.")
 def command(
     night: Path | None,

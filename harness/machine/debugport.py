@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +19,7 @@ from harness.machine.argv import DEBUGGER
 from harness.machine.monitor import Monitor
 
 SOCKET = "gdb.sock"
+_LOOK_S = 0.05
 
 
 class DebugPort:
@@ -90,12 +92,26 @@ def held_by_debugger(monitor: Monitor) -> bool:
         devices = monitor.execute("query-chardev")
         if _connected(devices):
             return True
-        if _status(monitor.execute("query-status")) in ("paused", "debug"):
+        if _status(monitor.execute("query-status")) in ("paused", "debug", "prelaunch"):
             monitor.execute("cont")
             return True
     except InfraError:
         pass
     return False
+
+
+def await_debugger(monitor: Monitor) -> None:
+    """Wait until a debugger is connected to a machine that has not begun, or has let it begin.
+
+    That may take as long as it likes. What has ended needs no debugger: whoever goes on with it
+    finds out why.
+    """
+    with contextlib.suppress(InfraError):
+        # QMP has no event for a connection (qapi/char.json), and one may be over between two looks.
+        while _status(monitor.execute("query-status")) == "prelaunch":
+            if _connected(monitor.execute("query-chardev")):
+                return
+            time.sleep(_LOOK_S)
 
 
 def hold(monitor: Monitor) -> bool:

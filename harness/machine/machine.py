@@ -311,7 +311,7 @@ def start_machine(
         if output is not None:
             numbers["output"] = output.theirs
             wiring = silent_uart(wiring, run.path, output.theirs)
-        argv = qemu_argv(config, files, wiring)
+        argv = [*qemu_argv(config, files, wiring), *(["-S"] if run.stopped else [])]
         run.write("command.txt", command_text(config, files, run))
         drain = Drain()
         has_shell = config.console.mode == "port"

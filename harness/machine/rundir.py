@@ -40,11 +40,13 @@ class RunDir:
     """A folder that keeps the evidence of one run.
 
     `lock` is an open descriptor that says, as long as this process lives, that the folder is in
-    use; None where nobody else can know the folder.
+    use; None where nobody else can know the folder. A machine of a `stopped` run waits for a
+    debugger before its first instruction.
     """
 
     path: Path
     lock: int | None = None
+    stopped: bool = False
 
     def file(self, name: str) -> Path:
         """Return the path of an evidence file."""

@@ -204,6 +204,10 @@ def run_scenario(name: str, session: Session) -> Report:
             from harness.scenarios.report import OwnCommit
 
             commits.append(OwnCommit())
+            if machine.run.stopped:
+                from harness.machine.debugport import await_debugger
+
+                await_debugger(machine.monitor)
             tidy_beside(session.run)
             if session.line is not None:
                 from harness.machine.follow import following

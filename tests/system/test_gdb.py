@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
 import signal
 import subprocess
@@ -12,9 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from harness.machine.deadline import slowness
 from tests.system.conftest import ROOT, teecall
 from tests.system.test_failures import edited
+from tests.system.test_supervision import qemus_of
 
 SPIN = ("--set", "tvm.payload=${artefact:guests.spin}", "--set", "timeouts.guest_s=20")
 LIMIT_S = 150.0
@@ -148,3 +154,93 @@ def test_gdb_needs_a_machine(tmp_path: Path) -> None:
     done = teecall("gdb", str(tmp_path))
     assert done.returncode == 2
     assert "has no machine at this moment" in done.stdout
+
+
+def test_gdb_from_the_first_instruction_of_a_scenario(tmp_path: Path) -> None:
+    run_dir, result = tmp_path / "run", tmp_path / "result.json"
+    words = (
+        "info registers pc",
+        # Before the firmware's own code, and before the scenario has said a word to the host.
+        "hbreak sbi_init",
+        "continue",
+        "info domains",
+        "delete",
+        "hbreak arch_guest_load",
+        "continue",
+        "tee-trace 3",
+        "delete",
+        "detach",
+    )
+    commands = [word for command in words for word in ("-ex", command)]
+    run = ("--scenario", "smoke", "--set", "machine.harts=1", "--run-dir", str(run_dir))
+    done = teecall("gdb", *run, "--json", str(result), "--", "--batch", *commands, limit_s=LIMIT_S)
+    assert done.returncode == 0, done.stdout
+    # QEMU's reset vector on the virt machine.
+    assert re.search(r"^pc +0x1000\b", done.stdout, re.MULTILINE), done.stdout
+    assert "sbi_init (" in done.stdout and "arch_guest_load (" in done.stdout
+    assert len(EVENT.findall(done.stdout)) >= 1
+    assert re.search(r"^PASS +poweroff", done.stdout, re.MULTILINE), done.stdout
+    report = json.loads((run_dir / "run.json").read_text())
+    assert report["verdict"] == "PASS" and report["config"]["machine"]["harts"] == 1
+    ends = json.loads(result.read_text())
+    assert (ends["exit_code"], ends["run_exit_code"]) == (0, 0)
+
+
+def test_gdb_that_leaves_at_once_lets_the_scenario_run(tmp_path: Path) -> None:
+    run = ("--scenario", "audit", "--deterministic", "--run-dir", str(tmp_path / "run"))
+    done = teecall("gdb", *run, "--", "--batch", limit_s=LIMIT_S)
+    assert done.returncode == 0 and "PASS in" in done.stdout, done.stdout
+
+
+def test_nothing_is_left_when_gdb_is_killed_before_its_scenario_began(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    command = [sys.executable, "-m", "harness", "gdb", "--scenario", "smoke", "--run-dir"]
+    process = subprocess.Popen(
+        [*command, str(run_dir), "--", "--batch", "-ex", "shell sleep 100"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_until((run_dir / "gdb.sock").is_socket, "no machine")
+    finally:
+        process.kill()
+        process.wait()
+    # gdb itself is the terminal's, which would tell it to end.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGHUP)
+    wait_until(lambda: not qemus_of(run_dir), "QEMU is left")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--scenario", "no-such"), "no scenario 'no-such'"),
+        (("--scenario", "smoke", "--set", "machine.harts=0"), "machine.harts"),
+        (("--set", "machine.harts=1"), "add --scenario NAME"),
+        (("run", "--scenario", "smoke"), "leave out one of them"),
+    ],
+)
+def test_what_gdb_cannot_start(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    where = ("--run-dir", str(tmp_path / "run")) if "--scenario" in arguments else ()
+    done = teecall("gdb", *arguments, *where)
+    assert done.returncode == 2 and says in done.stdout, done.stdout
+
+
+def test_gdb_on_a_boot_that_waits_for_it(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    command = [sys.executable, "-m", "harness", "boot", "--stopped", "--run-dir", str(run_dir)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        wait_until((run_dir / "gdb.sock").is_socket, "no machine")
+        screen = gdb(run_dir, "info registers pc", "detach")
+        assert re.search(r"^pc +0x1000\b", screen, re.MULTILINE), screen
+        said, _ = process.communicate(b"echo answer is $((6 * 7))\n", timeout=LIMIT_S)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0 and b"answer is 42" in said, said

@@ -41,7 +41,14 @@ const struct sbi_trap_regs *tsmd_fast_teecall(struct tsmd_hart *hart)
 	return NULL;
 }
 
-/** RET of the TSM; @return the host's registers */
+/**
+ * RET of the TSM; @return the host's registers
+ *
+ * Whether another hart has found the TSM dead meanwhile is not looked at: the
+ * answer was complete before the death could reach this hart, whose IPI ends
+ * all that is still in the TSM, and a look here could not see the next moment.
+ * Every later call fails.
+ */
 const struct sbi_trap_regs *tsmd_fast_ret(long error, unsigned long value,
 					  unsigned long scause,
 					  unsigned long stval,
