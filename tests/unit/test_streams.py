@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,6 +149,6 @@ def test_terminal_without_hangup_is_lost_output(
     closed_terminal: _streams._Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    monkeypatch.setattr(_streams.time, "sleep", lambda _: pytest.fail("nohup: no signal comes"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("nohup: no signal comes"))
     with pytest.raises(OutputLost):
         closed_terminal.write("result\n")
