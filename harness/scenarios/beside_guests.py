@@ -17,6 +17,7 @@ IMAGE = "/payload/beside.elf"
 _RESULT = re.compile(
     r"beside: world=(\d+) rounds=(\d+) timers=(\d+) spurious=\d+ vlen=(\d+) (ok|bad .*)"
 )
+_HART = re.compile(r"^hart\s*:\s*(\d+)", re.MULTILINE)
 _STARTED = "beside: start"
 _VMID = range(44, 58)
 # A healthy guest ends within milliseconds once it is told to.
@@ -34,6 +35,19 @@ class Health:
 def argument(seed: int, world: int, rounds: int) -> int:
     """Return the guest's argument: `rounds` 0 runs until it is told to end."""
     return (seed & 0xFFFFFFFF) << 32 | rounds << 8 | world
+
+
+def harts_of_cpus(host: Host) -> list[int]:
+    """Return the hart of each of Linux' CPUs: CPU 0 is the one that OpenSBI has booted on.
+
+    Raises:
+        MachineError: /proc/cpuinfo does not say it.
+    """
+    text = host.shell.run("cat /proc/cpuinfo").output
+    found = [int(value) for value in _HART.findall(text)]
+    if not found:
+        raise MachineError("/proc/cpuinfo of the host has no line `hart`", details=[text[:200]])
+    return found
 
 
 def vmid_of(hgatp: int) -> int:
