@@ -65,8 +65,8 @@ class RealHands:
         files = [Path(name) for name in self.options.files]
         return load(files, self.settings(candidate)).value
 
-    def build(self, candidate: str) -> Future[BuiltCandidate]:
-        """Begin the build of a candidate."""
+    def build(self, candidate: str, *, ahead: bool = False) -> Future[BuiltCandidate]:
+        """Begin the build of a candidate; with a low priority when nobody waits for it."""
         try:
             self.subject.prepare(candidate)
             config = self.config(candidate)
@@ -75,7 +75,9 @@ class RealHands:
         except Exception as error:
             return _failed(error)
         options = self.options
-        return self.builder.submit(work.build_candidate, config, options.offline, options.store)
+        return self.builder.submit(
+            work.build_candidate, config, options.offline, options.store, ahead=ahead
+        )
 
     def begin(self, candidate: str, folder: Path) -> Future[Any]:
         """Begin a trial of a candidate that is built, with its evidence in a folder."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 import harness
-from harness.bisect.journal import JOURNAL_FILE, BeginRecord, Step, load_bisection
+from harness.bisect.journal import JOURNAL_FILE, BeginRecord, Bisection, Step, load_bisection
 from harness.verdict import Verdict
 
 # The versions of a bisection have the program's own files under this name.
@@ -51,17 +51,27 @@ class Known:
         self, begin: BeginRecord, folders: Sequence[Path] = (), past: Sequence[Step] = ()
     ) -> None:
         self._free: defaultdict[str, list[Step]] = defaultdict(list)
+        # What earlier answers stand on, oldest first: culprits with their parents.
+        self.hints: list[str] = []
         judge = begin.judge
         if begin.options.fresh or judge.script or judge.payload or judge.metric:
             return
         taken = {step.evidence for step in past if step.known}
         for folder in folders:
             if folder.name != begin.id and _same_question(folder, begin):
-                for step in load_bisection(folder).steps():
+                found = load_bisection(folder)
+                self._hint(found)
+                for step in found.steps():
                     evidence = str(folder / (step.evidence or ""))
                     if evidence not in taken and _own(step) and Path(evidence).is_dir():
                         own = msgspec.structs.replace(step, known=folder.name, evidence=evidence)
                         self._free[step.identity].append(own)
+
+    def _hint(self, found: Bisection) -> None:
+        for answer in found.answers:
+            for commit in answer.culprits:
+                parents = answer.described[commit].parents if commit in answer.described else ()
+                self.hints += [c for c in (commit, *parents) if c not in self.hints]
 
     def take(self, identity: str) -> Step | None:
         """Return a trial of this machine that was not taken yet, the oldest first."""

@@ -43,8 +43,8 @@ class Hands(Protocol):
     def slots(self) -> int:
         """How many trials at once."""
 
-    def build(self, candidate: str) -> Future[BuiltCandidate]:
-        """Begin the build of a candidate."""
+    def build(self, candidate: str, *, ahead: bool = False) -> Future[BuiltCandidate]:
+        """Begin the build of a candidate; with a low priority when nobody waits for it."""
 
     def begin(self, candidate: str, folder: Path) -> Future[Any]:
         """Begin a trial of a candidate that is built, with its evidence in a folder."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.bisect.builds import Builds
 from harness.bisect.journal import (
-    BuildRecord,
     InfraRecord,
     Journal,
     JudgeRecord,
@@ -41,7 +41,7 @@ from harness.bisect.metric import Metric, more_baseline
 from harness.bisect.oracle import JUDGED, Outcome
 from harness.bisect.plan import Purpose, Trial
 from harness.bisect.subject_build import BuiltCandidate
-from harness.errors import CallerError, InfraError, own_error
+from harness.errors import InfraError, own_error
 from harness.night.journal import now
 from harness.night.stops import Stops
 from harness.report.record import RunRecord
@@ -50,7 +50,6 @@ from harness.verdict import Verdict
 SIGNALLED = 128
 # Builds that are made before the search asks for them, at most, for each trial at once.
 _AHEAD = 2
-_RETRIES = 2
 
 
 @dataclass
@@ -69,6 +68,7 @@ class Loop:
         past: what the journal has of this search already: steps and samples.
         earlier: steps of searches before this one, for the failure that is looked for.
         known: trials of earlier bisections; None for none.
+        hints: candidates whose known trials are told as soon as the ends are verified.
     """
 
     name: str
@@ -85,19 +85,21 @@ class Loop:
     earlier: Sequence[Step] = ()
     samples: Sequence[SampleRecord] = ()
     known: Known | None = None
+    hints: list[str] = field(default_factory=list)
     interrupted: int = 0
     _steps: list[Tested] = field(default_factory=list)
     _values: dict[str, list[float]] = field(default_factory=dict)
     _base: list[float] = field(default_factory=list)
-    _built: dict[str, BuiltCandidate] = field(default_factory=dict)
-    _building: tuple[Future[BuiltCandidate], str, bool] | None = None
-    _build_tries: Counter[str] = field(default_factory=Counter)
+    _hinted: set[str] = field(default_factory=set)
+    _fillers: set[Future[Any]] = field(default_factory=set)
     _waiting: list[Trial] = field(default_factory=list)
     _running: dict[Future[Any], tuple[Trial, Path, float]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._steps = list(self.past)
+        self._builds = Builds(self.name, self.hands, self.journal)
+        self._built = self._builds.built
         for sample in self.samples:
             values = (
                 self._base if sample.baseline else self._values.setdefault(sample.candidate, [])
@@ -113,12 +115,12 @@ class Loop:
         """
         try:
             while not self.search.ended and not self.interrupted:
-                told = len(self.search.observations)
+                told = len(self.search.observations), len(self.hints), len(self._hinted)
                 self._ask()
                 self._start()
-                if self._running or self._building is not None:
+                if self._running or self._builds.running:
                     self._wait()
-                elif told == len(self.search.observations):
+                elif told == (len(self.search.observations), len(self.hints), len(self._hinted)):
                     raise InfraError(
                         "the search has nothing to do and no answer",
                         "please report this with the bisection's folder",
@@ -127,7 +129,7 @@ class Loop:
                 # What still runs after the answer is evidence too.
                 self._wait()
         finally:
-            if self._running or self._building is not None:
+            if self._running or self._builds.running:
                 self._abandon()
 
     @property
@@ -137,14 +139,29 @@ class Loop:
     def _ask(self) -> None:
         """Take the next trials; until the failure is known only those that may show it."""
         active = self._active
-        trials = self.search.next(self.hands.slots - len(active), active)
+        # A trial that only fills the wait for a build takes no place: the search's come after it.
+        free = self.hands.slots - len(active) + self._filling
+        trials = self.search.next(free, active)
         if self.metric is not None and more_baseline(self._base):
             missing = more_baseline(self._base) - active.count(self.baseline)
-            slots = max(0, min(missing, self.hands.slots - len(active)))
+            slots = max(0, min(missing, free))
             trials = [Trial(self.baseline, Purpose.GOOD_END)] * slots
         elif self._reference_missing and any(t.purpose is Purpose.BAD_END for t in trials):
             trials = [trial for trial in trials if trial.purpose is Purpose.BAD_END]
-        self._waiting += trials
+        self._waiting += self._hints_for(trials)
+
+    @property
+    def _filling(self) -> int:
+        return len(self._fillers & self._running.keys())
+
+    def _hints_for(self, trials: list[Trial]) -> list[Trial]:
+        """Return candidates that were tested in an earlier bisection before the search's own."""
+        if not self.hints or not any(trial.purpose is Purpose.SEARCH for trial in trials):
+            return trials
+        count = len(trials)
+        hints, self.hints[:count] = self.hints[:count], []
+        self._hinted |= set(hints)
+        return [Trial(commit, Purpose.SEARCH) for commit in hints]
 
     @property
     def _reference_missing(self) -> bool:
@@ -162,60 +179,34 @@ class Loop:
             if built.error is not None:
                 why = f"does not build: {built.error.message}"
                 self._tell(trial, Judged(Outcome.SKIP, why, "build"), built.seconds)
+            elif trial.commit in self._hinted:
+                # All that is known of it, and no more: the search may not need it.
+                self._hinted.discard(trial.commit)
+                while self._recalled(trial, built):
+                    pass
             elif not (self._shared(trial, built) or self._recalled(trial, built)):
                 self._begin(trial)
         self._fill()
-        if self._building is None and not self.search.ended:
-            wanted = self._next_build()
-            if wanted is not None:
-                candidate, ahead = wanted
-                self._building = self.hands.build(candidate), candidate, ahead
+        if not self.search.ended:
+            self._build()
 
-    def _next_build(self) -> tuple[str, bool] | None:
+    def _build(self) -> None:
+        """Begin the builds that are waited for; else one that is likely to be."""
         for trial in self._waiting:
-            if trial.commit not in self._built:
-                return trial.commit, False
-        if not self._running:
-            # The next step is not asked for yet; a build of chance would only stand before its own.
-            return None
-        likely = self.search.speculate(_AHEAD * self.hands.slots, self._active)
-        return next(((c, True) for c in likely if c not in self._built), None)
-
-    def _take_build(self) -> None:
-        assert self._building is not None
-        future, candidate, ahead = self._building
-        self._building = None
-        try:
-            built = future.result()
-        except CallerError:
-            # The configuration is wrong at every commit.
-            raise
-        except Exception as caught:
-            self._unbuilt(candidate, own_error(caught))
-            return
-        self._built[candidate] = built
-        self.journal.write(
-            BuildRecord(
-                dt=now(),
-                leg=self.name,
-                candidate=candidate,
-                keys=dict(built.keys),
-                identity=built.identity,
-                seconds=round(built.seconds, 3),
-                cached=built.cached,
-                ahead=ahead,
-                error=built.error.message if built.error else None,
-            )
-        )
+            self._builds.begin(trial.commit, ahead=False)
+        # Before the next step is asked for, a build of chance would only stand before its own.
+        if self._running and self._builds.room:
+            likely = self.search.speculate(_AHEAD * self.hands.slots, self._active)
+            for commit in [commit for commit in likely if commit not in self._built][:1]:
+                self._builds.begin(commit, ahead=True)
 
     def _unbuilt(self, candidate: str, error: Exception) -> None:
         """The environment has spoilt a build: the trials that wait for it have not been made."""
         for trial in [trial for trial in self._waiting if trial.commit == candidate]:
             self._waiting.remove(trial)
             self._tell(trial, Judged(Outcome.INFRA, str(error)), 0.0)
-        self._build_tries[candidate] += 1
-        if self._build_tries[candidate] > _RETRIES and isinstance(error, InfraError):
-            raise error
+        self._hinted.discard(candidate)
+        self._builds.spoilt(candidate, error)
 
     def _shared(self, trial: Trial, built: BuiltCandidate) -> bool:
         """Take the verdict of a candidate that is the same machine; tell whether there is one.
@@ -252,11 +243,11 @@ class Loop:
         for trial in self.search.fillers(self._active)[: self.hands.slots - len(self._running)]:
             built = self._built.get(trial.commit)
             if built is not None and not self._recalled(trial, built):
-                self._begin(trial)
+                self._fillers.add(self._begin(trial))
 
     # --- trials ---
 
-    def _begin(self, trial: Trial) -> None:
+    def _begin(self, trial: Trial) -> Future[Any]:
         self._numbers[trial.commit] += 1
         stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in trial.commit)[:40]
         place = self.folder / "runs" / f"{self.name}-{stem}-{self._numbers[trial.commit]}"
@@ -269,16 +260,15 @@ class Loop:
             future = Future()
             future.set_exception(error)
         self._running[future] = trial, place, time.monotonic()
+        return future
 
     def _wait(self) -> None:
-        waited: set[Future[Any]] = {*self._running, self.stops.asked}
-        if self._building is not None:
-            waited.add(self._building[0])
+        waited: set[Future[Any]] = {*self._running, *self._builds.running, self.stops.asked}
         done, _ = wait(waited, return_when=FIRST_COMPLETED)
         for future in [future for future in self._running if future in done]:
             self._settle(future)
-        if self._building is not None and self._building[0] in done:
-            self._take_build()
+        for candidate, error in self._builds.take(done):
+            self._unbuilt(candidate, error)
         if self.stops.asked.done():
             self.interrupted = SIGNALLED + self.stops.asked.result()
 
@@ -388,9 +378,7 @@ class Loop:
     def _abandon(self) -> None:
         """End what still goes on in order; nothing of it is in the journal."""
         self.hands.end()
-        waited: set[Future[Any]] = {*self._running, self.stops.again}
-        if self._building is not None:
-            waited.add(self._building[0])
+        waited: set[Future[Any]] = {*self._running, *self._builds.running, self.stops.again}
         while len(waited) > 1 and not self.stops.again.done():
             done, waited = wait(waited, timeout=15, return_when=FIRST_COMPLETED)
             waited.add(self.stops.again)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from harness import __version__
 from harness.bisect.also import CornerSearch, Pair, name_of
 from harness.bisect.axes import GOOD, legs
+from harness.bisect.builds import BUILDS
 from harness.bisect.folders import folder_of, kept
 from harness.bisect.gitlog import git_log
 from harness.bisect.hands import SCRIPT_S, RealHands
@@ -301,12 +302,13 @@ class Work:
         """Run a search to its end; return the exit code of a signal, or 0."""
         past = load_bisection(self.folder)
         judge = self.begin.judge
-        builder = CellPool(1)
+        builder = CellPool(BUILDS)
         with listening() as stops, self.where() as backend:
             jobs = self.jobs or cores()
             hands = RealHands(
                 subject, judge, self.begin.options, fixed, backend, builder, jobs, self.folder
             )
+            known = Known(self.begin, kept(), past.steps())
             loop = Loop(
                 name,
                 search,
@@ -321,7 +323,8 @@ class Work:
                 past=past.steps(name),
                 earlier=[step for step in past.steps() if step.leg != name],
                 samples=[sample for sample in past.samples if sample.leg == name],
-                known=Known(self.begin, kept(), past.steps()),
+                known=known,
+                hints=hints_of(search, known),
             )
             try:
                 loop.run()
@@ -355,6 +358,13 @@ def _answered(answer: Answer, plan: Planned) -> AnswerRecord:
         trials=answer.trials,
         described={commit: plan.subject.describe(commit) for commit in answer.culprits},
     )
+
+
+def hints_of(search: Searching, known: Known) -> list[str]:
+    """Return the candidates of a search at which earlier bisections had their answer."""
+    if not isinstance(search, Search):
+        return []
+    return [commit for commit in known.hints if commit in search.candidates.index]
 
 
 def _metric(judge: JudgeRecord) -> Metric | None:

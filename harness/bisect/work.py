@@ -35,10 +35,23 @@ from harness.verdict import Check, Verdict
 _TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
 _WAIT_S = 0.2
+# What a build of chance is nicer by.
+_PATIENT = 5
 
 
-def build_candidate(config: Config, offline: bool, store: str | None) -> BuiltCandidate:
-    """Build a candidate; see `subject_build.build`."""
+def build_candidate(
+    config: Config, offline: bool, store: str | None, *, ahead: bool = False
+) -> BuiltCandidate:
+    """Build a candidate; see `subject_build.build`.
+
+    Args:
+        config: with the candidate's settings.
+        offline: never touch the network.
+        store: where artefacts are shared; None for nowhere.
+        ahead: nobody waits for it, so that this process gets what time others leave.
+    """
+    if ahead:
+        os.nice(_PATIENT)
     if store is not None:
         os.environ[VARIABLE] = store
     return build(config, QuietUi(), offline=offline)

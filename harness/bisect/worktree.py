@@ -8,6 +8,8 @@ makefile, a Kconfig or linker file, a script, a file that is new or gone) starts
 OpenSBI's own dependency files would not do: they are written anew only when the C file changes,
 so a header that a header has begun to include is not in them.
 
+What was removed and is not new comes back from the objects of other commits; see `objects`.
+
 A slot serves one build at a time, and only one set of flags and tools.
 """
 
@@ -23,6 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from harness.bisect.objects import Objects, shape_of
 from harness.build.firmware import FOLDER, OpenSbiRecipe
 from harness.build.recipe import Bench, Facts, Inputs
 from harness.files import disk_errors, locked, write_atomic
@@ -55,12 +58,14 @@ class KeptOpenSbiRecipe(OpenSbiRecipe):
 
     Attributes:
         clean: whether the last build began from nothing; None before the first.
+        restored: how many of its objects were those of other commits.
     """
 
     def __init__(self, slots: Path) -> None:
         self._slots = slots
         self._tools = ""
         self.clean: bool | None = None
+        self.restored = 0
 
     def inputs(self, facts: Facts) -> Inputs:
         """Return the inputs of the recipe it stands for."""
@@ -80,7 +85,11 @@ class KeptOpenSbiRecipe(OpenSbiRecipe):
             bench.copies[tree / "lib/sbi" / FOLDER] = bench.sources.materialise("overlay")
             bench.copies[tree] = bench.sources.materialise("opensbi")
             self.clean = bring(folder, wanted)
+            digests = {name: item.digest for name, item in wanted.items() if not _inert(name)}
+            objects = Objects(self._slots / f"objects-{self._tools}", shape_of(digests, _compiled))
+            self.restored = objects.restore(folder, digests)
             self.compile(bench, tree, output)
+            objects.save(folder, digests)
             digests = {name: item.digest for name, item in wanted.items()}
             write_atomic(folder / _STATE, json.dumps(digests))
 
@@ -189,7 +198,11 @@ def _inert(name: str) -> bool:
 def _only_content(name: str, before: Mapping[str, str], wanted: Tree) -> bool:
     # A new header may stand in front of another one of its name.
     there = name in before and name in wanted and before[name][0] == wanted[name].digest[0]
-    return there and PurePosixPath(name).suffix in _COMPILED
+    return there and _compiled(name)
+
+
+def _compiled(name: str) -> bool:
+    return PurePosixPath(name).suffix in _COMPILED
 
 
 def bring(folder: Path, wanted: Tree) -> bool:

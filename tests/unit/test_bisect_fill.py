@@ -25,9 +25,9 @@ class SlowBuilds(FakeHands):
     waiting: list[tuple[Future[BuiltCandidate], BuiltCandidate]] = field(default_factory=list)
     lost: int = 0
 
-    def build(self, candidate: str) -> Future[BuiltCandidate]:
+    def build(self, candidate: str, *, ahead: bool = False) -> Future[BuiltCandidate]:
         """Begin a build."""
-        done = super().build(candidate)
+        done = super().build(candidate, ahead=ahead)
         owed = Options().end_failures - self.log.count(("run", _BAD))
         if candidate in (_BAD, _GOOD) or owed == 0:
             return done

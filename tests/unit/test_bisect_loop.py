@@ -77,7 +77,7 @@ class FakeHands:
     on_begin: Callable[[], None] = lambda: None
     ended: bool = False
 
-    def build(self, candidate: str) -> Future[BuiltCandidate]:
+    def build(self, candidate: str, *, ahead: bool = False) -> Future[BuiltCandidate]:
         """Build it."""
         self.log.append(("build", candidate))
         number = COMMITS.index(candidate)
