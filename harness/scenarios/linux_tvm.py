@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable, Sequence
 
@@ -17,7 +18,7 @@ import msgspec
 
 from harness.build.builder import Builder
 from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe
-from harness.host.results import GuestRun, number
+from harness.host.results import GuestRun, number, parse_answer
 from harness.scenarios import smoke_checks
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
@@ -91,6 +92,18 @@ def launch(smoke: Smoke, vcpus: int) -> GuestRun:
 def nonce(smoke: Smoke, vcpus: int) -> str:
     """Return what the guest is asked."""
     return f"{smoke.nonce(f'linux {vcpus}'):016x}"
+
+
+def launch_kvm(smoke: Smoke, vcpus: int) -> GuestRun:
+    """Run the same kernel and initramfs as a plain guest of the host's KVM, to its end."""
+    host = smoke.need_host()
+    seconds = smoke.config.timeouts.guest_s
+    command = ["kvm", "linux", _KERNEL, "--initrd", _INITRD, "--vcpus", str(vcpus), "--json"]
+    command += ["--console", _console_of(smoke), "--input", f"{nonce(smoke, vcpus)}\n"]
+    command += ["--timeout", str(int(seconds))]
+    result = host.shell.run(shlex.join(command), seconds + 10.0)
+    answer = parse_answer(result.output, result.status)
+    return GuestRun(answer.objects, answer.messages, answer.status)
 
 
 def _console(smoke: Smoke, start: int) -> list[str]:
@@ -192,6 +205,20 @@ def several(smoke: Smoke) -> str:
     return "; ".join(f"{count} vCPUs: {run_and_judge(smoke, count)}" for count in counts)
 
 
+def kvm(smoke: Smoke) -> str:
+    """Boot the same kernel and initramfs as a plain guest of the host's KVM."""
+    smoke.need_host()
+    vcpus = 2 if smoke.config.machine.harts > 1 else 1
+    start = smoke.run.file(CONSOLE_LOG).stat().st_size
+    began = time.monotonic()
+    run = launch_kvm(smoke, vcpus)
+    smoke.metrics["linux_kvm_s"] = time.monotonic() - began
+    lines = _console(smoke, start)
+    if run.trouble:
+        raise CheckFailed(f"{run.trouble}", f"see {CONSOLE_LOG}", details=lines[-5:])
+    return f"{vcpus} vCPUs: {judge(lines, nonce(smoke, vcpus), vcpus)}"
+
+
 _CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
     ("tools", tools),
     ("sources", sources),
@@ -200,6 +227,7 @@ _CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
     ("tsm", begin),
     ("one", one),
     ("several", several),
+    ("kvm", kvm),
     ("poweroff", poweroff),
 )
 STEPS: tuple[Step[Smoke], ...] = tuple(Step(name, check) for name, check in _CHECKS)
