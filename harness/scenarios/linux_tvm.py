@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -25,6 +25,8 @@ from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
 from harness.scenarios.smp import begin
 
 CONSOLE_LOG = "guest-console.log"
+# A check that is another scenario's is called after what it looks at.
+_NAMES = {"begin": "tsm"}
 _PORT = "org.teecall.guest"
 _KERNEL = "/guest/Image"
 _INITRD = "/guest/initramfs.cpio"
@@ -65,13 +67,30 @@ def _add_console(smoke: Smoke) -> None:
     smoke.config = msgspec.structs.replace(config, qemu=qemu)
 
 
-def _console_of(smoke: Smoke) -> str:
+def console_of(smoke: Smoke) -> str:
     """Return the device on the host that the guest's console goes to."""
     found = smoke.need_host().shell.run(f"grep -l {_PORT} /sys/class/virtio-ports/*/name")
     match = re.search(r"/(vport\w+)/name", found.output)
     if match is None:
         raise CheckFailed(f"the host has no port {_PORT}", "see uart.log")
     return f"/dev/{match[1]}"
+
+
+def console_size(smoke: Smoke) -> int:
+    """Return how many bytes guests have said so far."""
+    return smoke.run.file(CONSOLE_LOG).stat().st_size
+
+
+def words_of(console: str, vcpus: int, asked: str | None) -> list[str]:
+    """Return the words of a command that runs the guest, behind `tvm` or `kvm`.
+
+    Args:
+        console: the device for its console.
+        vcpus: number of vCPUs.
+        asked: the line that its console reads; None: nothing, and it waits.
+    """
+    words = ["linux", _KERNEL, "--initrd", _INITRD, "--vcpus", str(vcpus), "--console", console]
+    return words if asked is None else [*words, "--input", f"{asked}\n"]
 
 
 def launch(smoke: Smoke, vcpus: int) -> GuestRun:
@@ -83,9 +102,8 @@ def launch(smoke: Smoke, vcpus: int) -> GuestRun:
     """
     host = smoke.need_host()
     seconds = smoke.config.timeouts.guest_s
-    words: list[object] = ["linux", _KERNEL, "--initrd", _INITRD, "--vcpus", vcpus, "--dirty"]
-    words += ["--console", _console_of(smoke), "--input", f"{nonce(smoke, vcpus)}\n"]
-    answer = host.tvm_json(*words, "--timeout", int(seconds), timeout=seconds + 10.0)
+    words = words_of(console_of(smoke), vcpus, nonce(smoke, vcpus))
+    answer = host.tvm_json(*words, "--dirty", "--timeout", int(seconds), timeout=seconds + 10.0)
     return GuestRun(answer.objects, answer.messages, answer.status)
 
 
@@ -98,9 +116,8 @@ def launch_kvm(smoke: Smoke, vcpus: int) -> GuestRun:
     """Run the same kernel and initramfs as a plain guest of the host's KVM, to its end."""
     host = smoke.need_host()
     seconds = smoke.config.timeouts.guest_s
-    command = ["kvm", "linux", _KERNEL, "--initrd", _INITRD, "--vcpus", str(vcpus), "--json"]
-    command += ["--console", _console_of(smoke), "--input", f"{nonce(smoke, vcpus)}\n"]
-    command += ["--timeout", str(int(seconds))]
+    words = words_of(console_of(smoke), vcpus, nonce(smoke, vcpus))
+    command = ["kvm", *words, "--json", "--timeout", str(int(seconds))]
     result = host.shell.run(shlex.join(command), seconds + 10.0)
     answer = parse_answer(result.output, result.status)
     return GuestRun(answer.objects, answer.messages, answer.status)
@@ -176,7 +193,7 @@ def run_and_judge(smoke: Smoke, vcpus: int) -> str:
     host = smoke.need_host()
     if smoke.before is None:
         raise Skipped("the TSM does not answer")
-    start = smoke.run.file(CONSOLE_LOG).stat().st_size
+    start = console_size(smoke)
     began = time.monotonic()
     run = launch(smoke, vcpus)
     smoke.metrics[f"linux_{vcpus}_s"] = time.monotonic() - began
@@ -209,7 +226,7 @@ def kvm(smoke: Smoke) -> str:
     """Boot the same kernel and initramfs as a plain guest of the host's KVM."""
     smoke.need_host()
     vcpus = 2 if smoke.config.machine.harts > 1 else 1
-    start = smoke.run.file(CONSOLE_LOG).stat().st_size
+    start = console_size(smoke)
     began = time.monotonic()
     run = launch_kvm(smoke, vcpus)
     smoke.metrics["linux_kvm_s"] = time.monotonic() - began
@@ -219,15 +236,12 @@ def kvm(smoke: Smoke) -> str:
     return f"{vcpus} vCPUs: {judge(lines, nonce(smoke, vcpus), vcpus)}"
 
 
-_CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
-    ("tools", tools),
-    ("sources", sources),
-    ("build", build),
-    ("boot", boot),
-    ("tsm", begin),
-    ("one", one),
-    ("several", several),
-    ("kvm", kvm),
-    ("poweroff", poweroff),
-)
-STEPS: tuple[Step[Smoke], ...] = tuple(Step(name, check) for name, check in _CHECKS)
+def _steps() -> tuple[Step[Smoke], ...]:
+    """Return the scenario's checks; those in other files build on this one."""
+    from harness.scenarios.linux_killed import killed
+
+    checks = (tools, sources, build, boot, begin, one, killed, several, kvm, poweroff)
+    return tuple(Step(_NAMES.get(check.__name__, check.__name__), check) for check in checks)
+
+
+STEPS: tuple[Step[Smoke], ...] = _steps()
