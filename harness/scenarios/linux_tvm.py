@@ -93,16 +93,17 @@ def words_of(console: str, vcpus: int, asked: str | None) -> list[str]:
     return words if asked is None else [*words, "--input", f"{asked}\n"]
 
 
-def launch(smoke: Smoke, vcpus: int) -> GuestRun:
+def launch(smoke: Smoke, vcpus: int, *options: str) -> GuestRun:
     """Run the Linux TVM to its end; what it prints is in the run's folder.
 
     Args:
         smoke: the run; its host has the files.
         vcpus: number of vCPUs.
+        options: more words for the tool.
     """
     host = smoke.need_host()
     seconds = smoke.config.timeouts.guest_s
-    words = words_of(console_of(smoke), vcpus, nonce(smoke, vcpus))
+    words = [*words_of(console_of(smoke), vcpus, nonce(smoke, vcpus)), *options]
     answer = host.tvm_json(*words, "--dirty", "--timeout", int(seconds), timeout=seconds + 10.0)
     return GuestRun(answer.objects, answer.messages, answer.status)
 
@@ -188,14 +189,14 @@ def _check_sleep(lines: Sequence[str]) -> None:
         raise CheckFailed(f"the guest's sleep of {_SLEEP_S} s is wrong: {match and match[0]}")
 
 
-def run_and_judge(smoke: Smoke, vcpus: int) -> str:
+def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
     """Launch Linux with so many vCPUs, judge its console and that nothing of it is left."""
     host = smoke.need_host()
     if smoke.before is None:
         raise Skipped("the TSM does not answer")
     start = console_size(smoke)
     began = time.monotonic()
-    run = launch(smoke, vcpus)
+    run = launch(smoke, vcpus, *options)
     smoke.metrics[f"linux_{vcpus}_s"] = time.monotonic() - began
     lines = _console(smoke, start)
     end = run.first("vm") or {}
@@ -208,12 +209,21 @@ def run_and_judge(smoke: Smoke, vcpus: int) -> str:
     said = judge(lines, nonce(smoke, vcpus), vcpus)
     after = smoke.need_recorder().stats(host.machine.ram)
     gone = smoke_checks.check_teardown(host, run, run, smoke.before, after)
-    return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {gone}"
+    accesses = number(end, "mmio")
+    if bool(accesses) != ("--uart" in options):
+        raise CheckFailed(f"{accesses} accesses to a 16550 were emulated")
+    console = f"{accesses} accesses emulated; " if accesses else ""
+    return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {console}{gone}"
 
 
 def one(smoke: Smoke) -> str:
     """Boot the host's kernel as a TVM with one vCPU, to its power off."""
     return run_and_judge(smoke, 1)
+
+
+def uart(smoke: Smoke) -> str:
+    """Boot it with a 16550 for a console, an MMIO region that the shim declares."""
+    return run_and_judge(smoke, 1, "--uart")
 
 
 def several(smoke: Smoke) -> str:
@@ -240,7 +250,7 @@ def _steps() -> tuple[Step[Smoke], ...]:
     """Return the scenario's checks; those in other files build on this one."""
     from harness.scenarios.linux_killed import killed
 
-    checks = (tools, sources, build, boot, begin, one, killed, several, kvm, poweroff)
+    checks = (tools, sources, build, boot, begin, one, killed, uart, several, kvm, poweroff)
     return tuple(Step(_NAMES.get(check.__name__, check.__name__), check) for check in checks)
 
 
