@@ -19,16 +19,17 @@ enum { DATA, IER, IIR, LCR, MCR, LSR, MSR };
 /* Carrier, data set and clear to send: somebody is there. */
 #define MSR_READY	0xb0
 
+/* Before the driver listens it empties the receiver, and input would be lost. */
 static bool has_input(const struct vm *vm)
 {
-	return vm->input && *vm->input;
+	return vm->uart.registers[IER] & IER_RECEIVE && vm->input && *vm->input;
 }
 
 static uint8_t cause(const struct vm *vm)
 {
 	uint8_t enabled = vm->uart.registers[IER];
 
-	if (enabled & IER_RECEIVE && has_input(vm))
+	if (has_input(vm))
 		return IIR_FIFO | IIR_RECEIVE;
 	return IIR_FIFO | (enabled & IER_TRANSMIT ? IIR_TRANSMIT : IIR_NOTHING);
 }
