@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linux TVM: an unmodified Linux kernel runs as a confidential guest, to its userspace and off.
+"""A Linux guest: how it is built, launched as a TVM, and what it has to say on its console.
 
 The kernel is the host's own Image. Its console has a channel of its own, a virtio-serial port of
 the machine whose other end is a file in the run's folder; the nonce goes in by the same console.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import time
 from collections.abc import Sequence
 
@@ -18,15 +17,12 @@ import msgspec
 
 from harness.build.builder import Builder
 from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe
-from harness.host.results import GuestRun, number, parse_answer
+from harness.host.results import GuestRun, number
 from harness.scenarios import smoke_checks
-from harness.scenarios.runner import CheckFailed, Skipped, Step
-from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
-from harness.scenarios.smp import begin
+from harness.scenarios.runner import CheckFailed, Skipped
+from harness.scenarios.smoke import Smoke
 
 CONSOLE_LOG = "guest-console.log"
-# A check that is another scenario's is called after what it looks at.
-_NAMES = {"begin": "tsm"}
 _PORT = "org.teecall.guest"
 _KERNEL = "/guest/Image"
 _INITRD = "/guest/initramfs.cpio"
@@ -34,6 +30,7 @@ _NUMBERS = 20000
 _COPIES = 8
 _CPU_NUMBERS = 2000
 _SLEEP_S = 0.3
+_USAGE = 2
 NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
 # The console's bytes are QEMU's by the time that the tool ends, and in the file a moment later.
 _ARRIVAL_S = 5.0
@@ -111,17 +108,6 @@ def launch(smoke: Smoke, vcpus: int, *options: str) -> GuestRun:
 def nonce(smoke: Smoke, vcpus: int) -> str:
     """Return what the guest is asked."""
     return f"{smoke.nonce(f'linux {vcpus}'):016x}"
-
-
-def launch_kvm(smoke: Smoke, vcpus: int) -> GuestRun:
-    """Run the same kernel and initramfs as a plain guest of the host's KVM, to its end."""
-    host = smoke.need_host()
-    seconds = smoke.config.timeouts.guest_s
-    words = words_of(console_of(smoke), vcpus, nonce(smoke, vcpus))
-    command = ["kvm", *words, "--json", "--timeout", str(int(seconds))]
-    result = host.shell.run(shlex.join(command), seconds + 10.0)
-    answer = parse_answer(result.output, result.status)
-    return GuestRun(answer.objects, answer.messages, answer.status)
 
 
 def _console(smoke: Smoke, start: int) -> list[str]:
@@ -216,42 +202,38 @@ def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
     return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {console}{gone}"
 
 
+_WRONG = (
+    ("/guest/none", "No such file"),
+    ("/bin/busybox", "no riscv Linux Image"),
+    (f"{_KERNEL} --initrd /guest/none", "No such file"),
+    (f"{_KERNEL} --memory 33", "an even number of MiB"),
+    (f"{_KERNEL} --initrd {_INITRD} --shim /payload/hello.elf", "a shim starts at"),
+    (f"{_KERNEL} --vcpus 9", "--vcpus is 1 to 8"),
+)
+
+
+def refused(smoke: Smoke) -> str:
+    """Give the tools files and numbers that will not do; each is refused with its reason."""
+    shell = smoke.need_host().shell
+    wrong = [(tool, *one) for tool in ("tvm", "kvm") for one in _WRONG]
+    for tool, words, says in wrong:
+        # A plain guest of KVM has no shim.
+        says = "unexpected" if tool == "kvm" and "--shim" in words else says
+        result = shell.run(f"{tool} linux {words} 2>&1")
+        if result.status != _USAGE or says not in result.output:
+            raise CheckFailed(
+                f"`{tool} linux {words}` ends with {result.status} and does not say {says!r}",
+                details=result.output.splitlines()[-3:],
+            )
+    return f"{len(wrong)} wrong uses are refused"
+
+
 def one(smoke: Smoke) -> str:
     """Boot the host's kernel as a TVM with one vCPU, to its power off."""
     return run_and_judge(smoke, 1)
-
-
-def uart(smoke: Smoke) -> str:
-    """Boot it with a 16550 for a console, an MMIO region that the shim declares."""
-    return run_and_judge(smoke, 1, "--uart")
 
 
 def several(smoke: Smoke) -> str:
     """Boot it with two vCPUs, and with four at night or where there are as many harts."""
     counts = [2, 4] if NIGHTLY or smoke.config.machine.harts >= 4 else [2]
     return "; ".join(f"{count} vCPUs: {run_and_judge(smoke, count)}" for count in counts)
-
-
-def kvm(smoke: Smoke) -> str:
-    """Boot the same kernel and initramfs as a plain guest of the host's KVM."""
-    smoke.need_host()
-    vcpus = 2 if smoke.config.machine.harts > 1 else 1
-    start = console_size(smoke)
-    began = time.monotonic()
-    run = launch_kvm(smoke, vcpus)
-    smoke.metrics["linux_kvm_s"] = time.monotonic() - began
-    lines = _console(smoke, start)
-    if run.trouble:
-        raise CheckFailed(f"{run.trouble}", f"see {CONSOLE_LOG}", details=lines[-5:])
-    return f"{vcpus} vCPUs: {judge(lines, nonce(smoke, vcpus), vcpus)}"
-
-
-def _steps() -> tuple[Step[Smoke], ...]:
-    """Return the scenario's checks; those in other files build on this one."""
-    from harness.scenarios.linux_killed import killed
-
-    checks = (tools, sources, build, boot, begin, one, killed, uart, several, kvm, poweroff)
-    return tuple(Step(_NAMES.get(check.__name__, check.__name__), check) for check in checks)
-
-
-STEPS: tuple[Step[Smoke], ...] = _steps()

@@ -40,7 +40,7 @@ SCENARIOS: dict[str, str] = {
     "beside-kvm": "beside_kvm",
     "containment": "containment",
     "interrupt-sweep": "sweep",
-    "linux-tvm": "linux_tvm",
+    "linux-tvm": "linux",
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",
