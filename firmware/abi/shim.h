@@ -18,6 +18,10 @@
 /** The flattened device tree, in front of the kernel */
 #define SHIM_FDT		(SHIM_BASE + 0x11000)
 
+/** Where a guest has its 16550, as QEMU's virt machine does */
+#define SHIM_UART		0x10000000UL
+#define SHIM_UART_SIZE		0x1000UL
+
 #define SHIM_MAGIC		0x316d696873637474ULL /* "ttcshim1" */
 #define SHIM_MAX_STEPS		16
 
@@ -25,10 +29,8 @@
 enum shim_kind {
 	/** COVG add_mmio_region */
 	SHIM_MMIO = 1,
-	/** COVG share_memory_region */
-	SHIM_SHARE = 2,
 	/** Memory that nobody has measured has to be zero */
-	SHIM_ZERO = 3,
+	SHIM_ZERO = 2,
 };
 
 struct shim_step {

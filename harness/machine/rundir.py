@@ -25,7 +25,7 @@ EVIDENCE = (
     *("interrupts.log", "interrupts-by-hand.log", "forensics.txt", "registers.txt"),
     *("initrd.cpio", "initrd-added.cpio", "machine.dtb", "audit.json", "audit_host.bin"),
     *("uart.txt", "shell.txt", "consoles.txt"),
-    *("images.json", "gdb.sock", "config.yaml", "guest-console.log"),
+    *("images.json", "gdb.sock", "config.yaml", "guest-console.log", "kvm-console.log"),
 )
 # Runs without a name of the user's: this many of the newest stay, and failed ones for two weeks.
 _KEEP_RUNS = 50

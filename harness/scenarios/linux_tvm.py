@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linux TVM: an unmodified Linux kernel runs as a confidential guest, to its userspace and off.
+"""A Linux guest: how it is built, launched as a TVM, and what it has to say on its console.
 
 The kernel is the host's own Image. Its console has a channel of its own, a virtio-serial port of
 the machine whose other end is a file in the run's folder; the nonce goes in by the same console.
@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,9 +19,8 @@ from harness.build.builder import Builder
 from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe
 from harness.host.results import GuestRun, number
 from harness.scenarios import smoke_checks
-from harness.scenarios.runner import CheckFailed, Skipped, Step
-from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
-from harness.scenarios.smp import begin
+from harness.scenarios.runner import CheckFailed, Skipped
+from harness.scenarios.smoke import Smoke
 
 CONSOLE_LOG = "guest-console.log"
 _PORT = "org.teecall.guest"
@@ -31,6 +30,7 @@ _NUMBERS = 20000
 _COPIES = 8
 _CPU_NUMBERS = 2000
 _SLEEP_S = 0.3
+_USAGE = 2
 NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
 # The console's bytes are QEMU's by the time that the tool ends, and in the file a moment later.
 _ARRIVAL_S = 5.0
@@ -64,7 +64,7 @@ def _add_console(smoke: Smoke) -> None:
     smoke.config = msgspec.structs.replace(config, qemu=qemu)
 
 
-def _console_of(smoke: Smoke) -> str:
+def console_of(smoke: Smoke) -> str:
     """Return the device on the host that the guest's console goes to."""
     found = smoke.need_host().shell.run(f"grep -l {_PORT} /sys/class/virtio-ports/*/name")
     match = re.search(r"/(vport\w+)/name", found.output)
@@ -73,18 +73,35 @@ def _console_of(smoke: Smoke) -> str:
     return f"/dev/{match[1]}"
 
 
-def launch(smoke: Smoke, vcpus: int) -> GuestRun:
+def console_size(smoke: Smoke) -> int:
+    """Return how many bytes guests have said so far."""
+    return smoke.run.file(CONSOLE_LOG).stat().st_size
+
+
+def words_of(console: str, vcpus: int, asked: str | None) -> list[str]:
+    """Return the words of a command that runs the guest, behind `tvm` or `kvm`.
+
+    Args:
+        console: the device for its console.
+        vcpus: number of vCPUs.
+        asked: the line that its console reads; None: nothing, and it waits.
+    """
+    words = ["linux", _KERNEL, "--initrd", _INITRD, "--vcpus", str(vcpus), "--console", console]
+    return words if asked is None else [*words, "--input", f"{asked}\n"]
+
+
+def launch(smoke: Smoke, vcpus: int, *options: str) -> GuestRun:
     """Run the Linux TVM to its end; what it prints is in the run's folder.
 
     Args:
         smoke: the run; its host has the files.
         vcpus: number of vCPUs.
+        options: more words for the tool.
     """
     host = smoke.need_host()
     seconds = smoke.config.timeouts.guest_s
-    words: list[object] = ["linux", _KERNEL, "--initrd", _INITRD, "--vcpus", vcpus, "--dirty"]
-    words += ["--console", _console_of(smoke), "--input", f"{nonce(smoke, vcpus)}\n"]
-    answer = host.tvm_json(*words, "--timeout", int(seconds), timeout=seconds + 10.0)
+    words = [*words_of(console_of(smoke), vcpus, nonce(smoke, vcpus)), *options]
+    answer = host.tvm_json(*words, "--dirty", "--timeout", int(seconds), timeout=seconds + 10.0)
     return GuestRun(answer.objects, answer.messages, answer.status)
 
 
@@ -158,14 +175,14 @@ def _check_sleep(lines: Sequence[str]) -> None:
         raise CheckFailed(f"the guest's sleep of {_SLEEP_S} s is wrong: {match and match[0]}")
 
 
-def run_and_judge(smoke: Smoke, vcpus: int) -> str:
+def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
     """Launch Linux with so many vCPUs, judge its console and that nothing of it is left."""
     host = smoke.need_host()
     if smoke.before is None:
         raise Skipped("the TSM does not answer")
-    start = smoke.run.file(CONSOLE_LOG).stat().st_size
+    start = console_size(smoke)
     began = time.monotonic()
-    run = launch(smoke, vcpus)
+    run = launch(smoke, vcpus, *options)
     smoke.metrics[f"linux_{vcpus}_s"] = time.monotonic() - began
     lines = _console(smoke, start)
     end = run.first("vm") or {}
@@ -178,7 +195,37 @@ def run_and_judge(smoke: Smoke, vcpus: int) -> str:
     said = judge(lines, nonce(smoke, vcpus), vcpus)
     after = smoke.need_recorder().stats(host.machine.ram)
     gone = smoke_checks.check_teardown(host, run, run, smoke.before, after)
-    return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {gone}"
+    accesses = number(end, "mmio")
+    if bool(accesses) != ("--uart" in options):
+        raise CheckFailed(f"{accesses} accesses to a 16550 were emulated")
+    console = f"{accesses} accesses emulated; " if accesses else ""
+    return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {console}{gone}"
+
+
+_WRONG = (
+    ("/guest/none", "No such file"),
+    ("/bin/busybox", "no riscv Linux Image"),
+    (f"{_KERNEL} --initrd /guest/none", "No such file"),
+    (f"{_KERNEL} --memory 33", "an even number of MiB"),
+    (f"{_KERNEL} --initrd {_INITRD} --shim /payload/hello.elf", "a shim starts at"),
+    (f"{_KERNEL} --vcpus 9", "--vcpus is 1 to 8"),
+)
+
+
+def refused(smoke: Smoke) -> str:
+    """Give the tools files and numbers that will not do; each is refused with its reason."""
+    shell = smoke.need_host().shell
+    wrong = [(tool, *one) for tool in ("tvm", "kvm") for one in _WRONG]
+    for tool, words, says in wrong:
+        # A plain guest of KVM has no shim.
+        says = "unexpected" if tool == "kvm" and "--shim" in words else says
+        result = shell.run(f"{tool} linux {words} 2>&1")
+        if result.status != _USAGE or says not in result.output:
+            raise CheckFailed(
+                f"`{tool} linux {words}` ends with {result.status} and does not say {says!r}",
+                details=result.output.splitlines()[-3:],
+            )
+    return f"{len(wrong)} wrong uses are refused"
 
 
 def one(smoke: Smoke) -> str:
@@ -190,16 +237,3 @@ def several(smoke: Smoke) -> str:
     """Boot it with two vCPUs, and with four at night or where there are as many harts."""
     counts = [2, 4] if NIGHTLY or smoke.config.machine.harts >= 4 else [2]
     return "; ".join(f"{count} vCPUs: {run_and_judge(smoke, count)}" for count in counts)
-
-
-_CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
-    ("tools", tools),
-    ("sources", sources),
-    ("build", build),
-    ("boot", boot),
-    ("tsm", begin),
-    ("one", one),
-    ("several", several),
-    ("poweroff", poweroff),
-)
-STEPS: tuple[Step[Smoke], ...] = tuple(Step(name, check) for name, check in _CHECKS)

@@ -41,7 +41,7 @@ SCENARIOS: dict[str, str] = {
     "containment": "containment",
     "covi": "covi",
     "interrupt-sweep": "sweep",
-    "linux-tvm": "linux_tvm",
+    "linux-tvm": "linux",
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",

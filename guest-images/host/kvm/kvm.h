@@ -10,6 +10,10 @@
 
 #include "tvm.h"
 
+#define KVM_MAX_VCPUS	8
+
+struct vcpu;
+
 /* vm.c: the virtual machine and its memory */
 struct vm {
 	int kvm;
@@ -19,15 +23,30 @@ struct vm {
 	struct image image;
 	/* Host memory behind the image's region */
 	uint8_t *ram;
+	/* Where the console's bytes go, -1: among the events; what it reads */
+	int console;
+	const char *input;
+	/* Of a machine with several vCPUs: how it has ended, NULL while it runs */
+	const char *volatile reason;
+	struct vcpu *vcpus;
+	uint64_t count;
 };
 
 bool vm_create(struct vm *vm);
 bool vm_add_memory(struct vm *vm, uint64_t gpa, uint64_t size, uint8_t *host);
 bool vm_load(struct vm *vm, const char *path, enum status *status);
+bool vm_load_image(struct vm *vm);
 void vm_destroy(struct vm *vm);
+
+/* console.c: the guest's debug console, whose buffers are in the guest's memory */
+void console_call(struct vm *vm, struct kvm_run *run);
+
+/* linux_guest.c */
+enum status verb_linux_guest(struct args *args);
 
 /* vcpu.c: one vCPU from its first instruction to its end */
 struct vcpu {
+	struct vm *vm;
 	int fd;
 	struct kvm_run *run;
 	size_t run_size;
@@ -36,7 +55,7 @@ struct vcpu {
 	uint64_t exits;
 };
 
-bool vcpu_create(struct vcpu *vcpu, const struct vm *vm, uint64_t id,
+bool vcpu_create(struct vcpu *vcpu, struct vm *vm, uint64_t id,
 		 uint64_t arg);
 const char *vcpu_run(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);

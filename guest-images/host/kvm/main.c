@@ -9,6 +9,9 @@ static const char usage[] =
 "          run a guest image as a plain guest of the host's KVM, to its end;\n"
 "          --yield gives the CPU away at every exit;\n"
 "          SIGUSR1: console calls of the guest answer 1, which may mean it ends\n"
+"       kvm linux IMAGE [--initrd FILE] [--cmdline TEXT] [--memory MIB] [--vcpus N]\n"
+"     [--console FILE] [--input TEXT] [--json] [--timeout SECONDS]\n"
+"          the same for a Linux kernel, placed as `tvm linux` places it\n"
 "exit status: 0 the guest has ended by its own will, 1 it has not, 2 wrong use\n";
 
 struct options {
@@ -61,7 +64,7 @@ static enum status run_vcpu(struct vm *vm, const struct options *options)
 static enum status verb_run_guest(struct args *args)
 {
 	struct options options = {};
-	struct vm vm = { .kvm = -1, .fd = -1 };
+	struct vm vm = { .kvm = -1, .fd = -1, .console = -1 };
 	enum status status = STATUS_FAILED;
 
 	parse(args, &options);
@@ -84,6 +87,8 @@ int main(int argc, char **argv)
 	}
 	if (argc >= 2 && !strcmp(argv[1], "run"))
 		return verb_run_guest(&args);
+	if (argc >= 2 && !strcmp(argv[1], "linux"))
+		return verb_linux_guest(&args);
 	if (argc >= 2)
 		fprintf(stderr, "kvm: no verb \"%s\"\n", argv[1]);
 	fputs(usage, stderr);

@@ -59,18 +59,22 @@ static bool map_run(struct vcpu *vcpu, const struct vm *vm)
 
 /**
  * Create a vCPU that starts like one of a TVM: VS-mode at the image's entry,
- * a0 = id, a1 = arg, and with the debug console, which KVM leaves to us.
+ * a0 = id, a1 = arg, and with the debug console, which KVM leaves to us. Only the
+ * vCPU with id 0 does so by itself; the guest starts the others.
  */
-bool vcpu_create(struct vcpu *vcpu, const struct vm *vm, uint64_t id,
+bool vcpu_create(struct vcpu *vcpu, struct vm *vm, uint64_t id,
 		 uint64_t arg)
 {
 	allow_vectors();
+	vcpu->vm = vm;
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
 	if (vcpu->fd < 0)
 		return report_failure("KVM_CREATE_VCPU", "see dmesg");
 	if (!map_run(vcpu, vm))
 		return false;
-	stop_signals_mark(&vcpu->run->immediate_exit);
+	/* The boot vCPU runs in the thread that gets the signals. */
+	if (!id)
+		stop_signals_mark(&vcpu->run->immediate_exit);
 	return set_register(vcpu, SBI_DBCN, 1) &&
 	       set_register(vcpu, CORE(regs.pc), vm->image.entry) &&
 	       set_register(vcpu, CORE(regs.a0), id) &&
@@ -79,26 +83,20 @@ bool vcpu_create(struct vcpu *vcpu, const struct vm *vm, uint64_t id,
 }
 
 /* A call that KVM forwards. What we do not offer is refused to the guest. */
-static void answer_call(struct kvm_run *run)
+static void answer_call(struct vm *vm, struct kvm_run *run)
 {
-	unsigned long *ret = run->riscv_sbi.ret;
-
-	ret[0] = (unsigned long)COVE_ERR_NOT_SUPPORTED;
-	ret[1] = 0;
-	if (run->riscv_sbi.extension_id != COVE_EID_DBCN ||
-	    run->riscv_sbi.function_id != COVE_DBCN_CONSOLE_WRITE_BYTE)
-		return;
-	event_console(run->riscv_sbi.args[0]);
-	ret[0] = COVE_SUCCESS;
-	ret[1] = finish_requested();
+	run->riscv_sbi.ret[0] = (unsigned long)COVE_ERR_NOT_SUPPORTED;
+	run->riscv_sbi.ret[1] = 0;
+	if (run->riscv_sbi.extension_id == COVE_EID_DBCN)
+		console_call(vm, run);
 }
 
 /* Returns why the run is over, NULL when the guest goes on. */
-static const char *handle_exit(struct kvm_run *run)
+static const char *handle_exit(struct vm *vm, struct kvm_run *run)
 {
 	switch (run->exit_reason) {
 	case KVM_EXIT_RISCV_SBI:
-		answer_call(run);
+		answer_call(vm, run);
 		return NULL;
 	case KVM_EXIT_SYSTEM_EVENT:
 		return run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN ?
@@ -117,6 +115,9 @@ const char *vcpu_run(struct vcpu *vcpu)
 	const char *reason = NULL;
 
 	while (!reason) {
+		/* Another vCPU has ended the guest. */
+		if (vcpu->vm->reason)
+			return vcpu->vm->reason;
 		if (stop_requested())
 			return "limit";
 		if (ioctl(vcpu->fd, KVM_RUN, 0)) {
@@ -128,7 +129,7 @@ const char *vcpu_run(struct vcpu *vcpu)
 		vcpu->exits++;
 		if (vcpu->yield)
 			sched_yield();
-		reason = handle_exit(vcpu->run);
+		reason = handle_exit(vcpu->vm, vcpu->run);
 	}
 	return reason;
 }

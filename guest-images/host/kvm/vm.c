@@ -52,12 +52,9 @@ static void copy_segments(struct vm *vm)
 	}
 }
 
-/** Give the machine the image's region, with the image in it. */
 bool vm_load(struct vm *vm, const char *path, enum status *status)
 {
-	uint64_t size;
 	char why[256];
-	void *ram;
 
 	*status = STATUS_USAGE;
 	if (!image_load(&vm->image, path, why, sizeof(why))) {
@@ -65,7 +62,15 @@ bool vm_load(struct vm *vm, const char *path, enum status *status)
 		return false;
 	}
 	*status = STATUS_FAILED;
-	size = vm->image.region_size;
+	return vm_load_image(vm);
+}
+
+/** Give the machine the image's region, with the image in it. */
+bool vm_load_image(struct vm *vm)
+{
+	uint64_t size = vm->image.region_size;
+	void *ram;
+
 	ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ram == MAP_FAILED)

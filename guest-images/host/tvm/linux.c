@@ -33,6 +33,8 @@ struct kernel_header {
 };
 
 #define KERNEL_MAGIC2	0x05435352 /* "RSC\x05" */
+/* Of the usual crystal, for the driver to compute a divisor that nobody uses */
+#define UART_CLOCK	1843200
 #define TIMEBASE	"/proc/device-tree/cpus/timebase-frequency"
 
 struct place {
@@ -141,6 +143,12 @@ static bool add_shim(struct place *place)
 			return false;
 	params.entry = place->image->entry;
 	params.count = 1;
+	if (place->guest->uart)
+		params.steps[params.count++] = (struct shim_step){
+			.kind = SHIM_MMIO,
+			.base = SHIM_UART,
+			.size = SHIM_UART_SIZE,
+		};
 	/* The last block: the kernel has not been there, nor has the VMM. */
 	params.steps[0] = (struct shim_step){
 		.kind = SHIM_ZERO,
@@ -200,6 +208,19 @@ static void put_chosen(struct fdt *fdt, const struct place *place)
 	fdt_end(fdt);
 }
 
+/* No interrupt: without an interrupt controller the driver looks by a timer. */
+static void put_uart(struct fdt *fdt)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "serial@%lx", SHIM_UART);
+	fdt_node(fdt, name);
+	fdt_text(fdt, "compatible", "ns16550a");
+	fdt_range(fdt, "reg", SHIM_UART, 0x100);
+	fdt_cell(fdt, "clock-frequency", UART_CLOCK);
+	fdt_end(fdt);
+}
+
 static void put_tree(struct fdt *fdt, const struct place *place,
 		     uint32_t frequency)
 {
@@ -223,6 +244,8 @@ static void put_tree(struct fdt *fdt, const struct place *place,
 	for (uint64_t id = 0; id < place->guest->vcpus; id++)
 		put_cpu(fdt, id);
 	fdt_end(fdt);
+	if (place->guest->uart)
+		put_uart(fdt);
 	fdt_end(fdt);
 }
 

@@ -17,6 +17,8 @@ struct linux_guest {
 	/* Bytes, whole blocks */
 	uint64_t memory;
 	uint64_t vcpus;
+	/* It has a 16550 at SHIM_UART */
+	bool uart;
 };
 
 /**

@@ -44,6 +44,13 @@ struct vm_leaf {
 	bool shared;
 };
 
+/* A 16550 without interrupts */
+struct vm_uart {
+	uint64_t base;
+	uint8_t registers[8];
+	uint8_t divisor[2];
+};
+
 struct vm_counts {
 	uint64_t zero_pages;
 	uint64_t large_pages;
@@ -78,6 +85,8 @@ struct vm {
 	/* Why it is over, NULL while it goes on */
 	const char *reason;
 	uint8_t device[PAGE_SIZE];
+	/* base 0: the guest has none */
+	struct vm_uart uart;
 	struct vm_counts counts;
 };
 
@@ -104,6 +113,12 @@ void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa);
 void vm_change_region(struct vm_vcpu *vcpu, bool share);
 /* Copy from a page that the guest shares with us; false if it does not. */
 bool vm_read_shared(struct vm *vm, uint64_t gpa, void *to, uint64_t size);
+
+/* vm_calls.c: the guest's console */
+void vm_console_print(const struct vm *vm, const char *bytes, uint64_t count);
+
+/* vm_uart.c; false: the access is not one to the UART */
+bool vm_uart(struct vm_vcpu *vcpu, uint64_t gpa, bool store, uint64_t *value);
 
 /* vm_mmio.c */
 void vm_mmio(struct vm_vcpu *vcpu);

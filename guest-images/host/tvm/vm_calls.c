@@ -22,7 +22,7 @@ static void event(const struct vm_vcpu *vcpu)
 }
 
 /* A console that nobody can take any more has lost its bytes, as a UART has. */
-static void print(const struct vm *vm, const char *bytes, uint64_t count)
+void vm_console_print(const struct vm *vm, const char *bytes, uint64_t count)
 {
 	ssize_t written;
 
@@ -41,7 +41,7 @@ static void print_byte(const struct vm_vcpu *vcpu)
 {
 	char byte = vcpu->run.gprs[A0];
 
-	print(vcpu->vm, &byte, 1);
+	vm_console_print(vcpu->vm, &byte, 1);
 }
 
 /* The bytes came with the exit, or lie in memory that the guest shares. */
@@ -59,7 +59,7 @@ static void console_write(struct vm_vcpu *vcpu)
 		vm_reply(vcpu, COVE_ERR_INVALID_PARAM, 0);
 		return;
 	}
-	print(vcpu->vm, bytes, count);
+	vm_console_print(vcpu->vm, bytes, count);
 	vm_reply(vcpu, COVE_SUCCESS, count);
 }
 

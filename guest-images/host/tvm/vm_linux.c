@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "shim.h"
 #include "vm.h"
 
 #define MIB		(1ULL << 20)
 #define DEFAULT_SHIM	"/payload/shim.elf"
 #define DEFAULT_CMDLINE	"earlycon=sbi console=hvc0"
+#define UART_CMDLINE	"earlycon=uart8250,mmio,0x10000000 console=ttyS0"
 #define DEFAULT_MEMORY	(128 * MIB)
 
 struct linux_options {
@@ -27,6 +29,8 @@ static bool parse_flag(struct vm *vm, struct linux_options *options,
 		options->json = true;
 	else if (!strcmp(word, "--small"))
 		vm->large = false;
+	else if (!strcmp(word, "--uart"))
+		options->guest.uart = true;
 	else if (!strcmp(word, "--dirty"))
 		vm->tvm->dirty = true;
 	else
@@ -89,6 +93,9 @@ static void parse(struct args *args, struct vm *vm,
 	if (vm->tvm->sdid > COVE_A6_SDID_MASK)
 		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
 	options->guest.vcpus = vm->count;
+	if (!options->guest.cmdline)
+		options->guest.cmdline = options->guest.uart ? UART_CMDLINE :
+							       DEFAULT_CMDLINE;
 }
 
 static bool open_console(struct vm *vm, const char *path)
@@ -124,7 +131,6 @@ enum status verb_linux(struct args *args)
 	};
 	struct linux_options options = { .guest = {
 		.shim = DEFAULT_SHIM,
-		.cmdline = DEFAULT_CMDLINE,
 		.memory = DEFAULT_MEMORY,
 	} };
 	char why[256];
@@ -139,6 +145,7 @@ enum status verb_linux(struct args *args)
 	if (!open_console(&vm, options.console))
 		return STATUS_USAGE;
 	tvm.vcpus = vm.count;
+	vm.uart.base = options.guest.uart ? SHIM_UART : 0;
 	tvm.spare.pages = options.guest.memory / PAGE_SIZE;
 	return live(&vm, &options) ? STATUS_OK : STATUS_FAILED;
 }

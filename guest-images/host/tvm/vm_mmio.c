@@ -46,6 +46,11 @@ void vm_mmio(struct vm_vcpu *vcpu)
 		vm_end(vcpu->vm, "mmio");
 		return;
 	}
+	if (vm_uart(vcpu, gpa, store, &value)) {
+		if (!store)
+			vm_reply(vcpu, value, 0);
+		return;
+	}
 	if (store)
 		memcpy(at, &value, size);
 	else

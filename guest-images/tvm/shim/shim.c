@@ -46,10 +46,6 @@ static void take(const struct shim_step *step)
 	case SHIM_MMIO:
 		declare("add_mmio_region", COVE_COVG_ADD_MMIO_REGION, step);
 		break;
-	case SHIM_SHARE:
-		declare("share_memory_region", COVE_COVG_SHARE_MEMORY_REGION,
-			step);
-		break;
 	case SHIM_ZERO:
 		check_zero(step);
 		break;
