@@ -17,7 +17,7 @@ from harness.conformance.model.outcome import Unpredictable
 from harness.errors import MachineError
 
 # Batches that may be spent: each is a short one.
-_BUDGET = 120
+_BUDGET = 40
 
 
 def shrink(bench: Bench, found: Divergence) -> Divergence:
