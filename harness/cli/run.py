@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -34,11 +35,24 @@ def _scenarios(ctx: click.Context, option: click.Parameter, incomplete: str) -> 
     return [name for name in sorted(SCENARIOS) if name.startswith(incomplete)]
 
 
+def _replayed(scenario: str, file: Path | None, options: Options) -> tuple[str, Options]:
+    """Return what `replay FILE` stands for: conformance with the calls of a file."""
+    if (scenario == "replay") != (file is not None):
+        raise UsageError(
+            f"'{scenario}' takes {'a' if file is None else 'no'} file",
+            "teecall run replay FILE makes the calls of a script",
+        )
+    if file is None:
+        return scenario, options
+    return "conformance", replace(options, sets=(*options.sets, f"conformance.script={file}"))
+
+
 @click.command(cls=_Listing)
 @click.argument("scenario", shell_complete=_scenarios)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @config_options
 @running_options
-def command(scenario: str, options: Options, running: Running) -> int:
+def command(scenario: str, file: Path | None, options: Options, running: Running) -> int:
     """Run SCENARIO on one machine and print a line for each check.
 
     With --repeat it is run again and again, each time on a machine of its own, and a line is
@@ -50,9 +64,16 @@ def command(scenario: str, options: Options, running: Running) -> int:
     teecall run smoke --run-dir /tmp/evidence
     teecall run smoke --repeat 200 -j 2
     teecall run smoke --until-fail
+
+    `replay` makes the calls of a script, FILE, and compares the answers with the reference model:
+    what `conformance` leaves behind when a TSM differs from it.
+
+    \b
+    teecall run replay conformance.calls
     """
     from harness.scenarios.session import SCENARIOS
 
+    scenario, options = _replayed(scenario, file, options)
     if scenario not in SCENARIOS:
         raise UsageError(
             f"no scenario '{scenario}'", f"choose one of: {', '.join(sorted(SCENARIOS))}"

@@ -127,6 +127,15 @@ class Sweep(Struct, frozen=True, forbid_unknown_fields=True):
     step: Positive = 89
 
 
+class Conformance(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `teecall run conformance` asks the TSM, and what it expects of it."""
+
+    capabilities: File | None = None
+    script: File | None = None
+    calls: Positive = 20000
+    seed: Annotated[int, Meta(ge=0)] = 1
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a run is told."""
 
@@ -143,3 +152,4 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     timeouts: Timeouts = Timeouts()
     build: Build = Build()
     sweep: Sweep = Sweep()
+    conformance: Conformance = Conformance()

@@ -23,7 +23,10 @@ _CALL_S, _BATCH_S = 0.01, 20.0
 
 @dataclass
 class Bench:
-    """A host on which scripts are run and judged; counts calls and the seconds they took."""
+    """A host on which scripts are run and judged; counts calls and the seconds they took.
+
+    `counts` are answers by call and error, `ids` those of all TVMs that were created.
+    """
 
     host: Host
     machine: Machine
@@ -31,6 +34,7 @@ class Bench:
     calls: int = 0
     seconds: float = 0.0
     scripts: int = 0
+    ids: set[int] = field(default_factory=set)
     counts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
@@ -55,6 +59,8 @@ class Bench:
         for call, answer in zip(calls, answers, strict=False):
             key = (f"{call.extension} {call.function}", answer.error)
             self.counts[key] = self.counts.get(key, 0) + 1
+            if call.function == "create_tvm" and not answer.error:
+                self.ids.add(answer.value)
         return answers
 
     def run(self, scripts: Sequence[Sequence[Call]]) -> Divergence | None:

@@ -65,6 +65,19 @@ class Ground:
         """Pages to convert one at a time; every other one is left."""
         return self._plain + 96 * PAGE
 
+    def everything(self) -> Iterator[tuple[int, int]]:
+        """All that a script may have converted, as pages and their number, in large parts first.
+
+        A page in the middle of a range may cost more isolation entries than there are, so what
+        can be given back whole is, and pages are taken from the end.
+        """
+        first = self.blocks[0]
+        yield (first, 1536)
+        yield from ((block, 512) for block in self.blocks)
+        single = range(self._plain, self._plain + BLOCK // 2, PAGE)
+        for pages in (single, range(first, first + 3 * BLOCK, PAGE)):
+            yield from ((page, 1) for page in reversed(pages))
+
     def prologue(self) -> Iterator[Call]:
         """What each script begins with."""
         for hart in range(self.machine.harts):

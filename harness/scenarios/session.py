@@ -38,6 +38,7 @@ SCENARIOS: dict[str, str] = {
     "attest": "attest",
     "audit": "audit",
     "beside-kvm": "beside_kvm",
+    "conformance": "conformance",
     "containment": "containment",
     "covi": "covi",
     "interrupt-sweep": "sweep",

@@ -20,6 +20,7 @@ static s64 tables_begin(struct long_call *call, const u64 *args)
 
 	call->base = args[1];
 	call->count = args[2];
+	call->no_value = true;
 	error = pages_check_range(call->base, call->count);
 	if (!error)
 		error = tvm_lock(args[0], &call->tvm);

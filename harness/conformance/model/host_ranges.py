@@ -38,7 +38,7 @@ def _leaves(
     wrong.if_(length == 0 or length % PAGE != 0, PARAM)
     wrong.if_(length > 1 << model.can.gpa_bits, PARAM)
     beyond = gpa + length > 1 << model.can.gpa_bits
-    if wrong.if_(gpa % PAGE != 0 or beyond, ADDRESS) or tvm is None or length == 0:
+    if wrong.if_(gpa % PAGE != 0 or beyond, ADDRESS) or tvm is None or wrong.errors:
         return []
     found = tvm.gstage.whole_leaves(gpa, gpa + length)
     if found is None or not all(good(tvm, at, leaf) for at, leaf in found):
@@ -103,8 +103,8 @@ def promote_page(model: Model, args: Args, hart: int) -> Expected:
     wrong = Wrong()
     tvm = model.tvm(wrong, args[0], runnable=True)
     gpa, kind = args[1], args[2]
-    if wrong.if_(kind not in (1, 2), PARAM) or tvm is None:
-        wrong.if_(gpa % PAGE != 0, ADDRESS)
+    if wrong.if_(kind not in (1, 2), PARAM) or tvm is None or wrong.errors:
+        wrong.if_(kind in (1, 2) and gpa % SIZES[kind] != 0, ADDRESS)
         return Expected(frozenset(wrong.errors))
     size = SIZES[kind]
     leaves = tvm.gstage.whole_leaves(gpa, gpa + size) if gpa % size == 0 else None
@@ -137,8 +137,8 @@ def demote_page(model: Model, args: Args, hart: int) -> Expected:
     wrong = Wrong()
     tvm = model.tvm(wrong, args[0], runnable=True)
     gpa, kind = args[1], args[2]
-    if wrong.if_(kind not in (0, 1), PARAM) or tvm is None:
-        wrong.if_(gpa % PAGE != 0, ADDRESS)
+    if wrong.if_(kind not in (0, 1), PARAM) or tvm is None or wrong.errors:
+        wrong.if_(kind in (0, 1) and gpa % SIZES[kind + 1] != 0, ADDRESS)
         return Expected(frozenset(wrong.errors))
     leaf = tvm.gstage.leaves.get(gpa)
     if leaf is None or leaf.size != SIZES[kind + 1] or not _fenced(tvm, leaf):

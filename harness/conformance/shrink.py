@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a script that shows a difference shorter, on the machine itself.
+
+Calls are left out, large parts first, as long as the last call is still answered otherwise than the
+model says (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.conformance.bench import Bench
+from harness.conformance.calls import Call
+from harness.conformance.judge import Divergence
+from harness.conformance.model.machine import Model
+from harness.conformance.model.outcome import Unpredictable
+from harness.errors import MachineError
+
+# Batches that may be spent: each is a short one.
+_BUDGET = 40
+
+
+def shrink(bench: Bench, found: Divergence) -> Divergence:
+    """Return a difference in the same function with fewer calls before it.
+
+    What the TSM holds after a difference is not what the model knows, so each try begins with
+    taking everything back, by ids and pages alike.
+    """
+    best = found
+    part = max(1, best.index // 2)
+    spent = 0
+    while part and spent < _BUDGET:
+        at, shorter = 0, False
+        while at < best.index and spent < _BUDGET:
+            calls = [*best.calls[:at], *best.calls[at + part : best.index + 1]]
+            spent += 1
+            again = _differs(bench, calls)
+            if again is not None and again.calls[again.index].function == _name(best):
+                best, shorter = again, True
+            else:
+                at += part
+        part = part if shorter and part == 1 else part // 2
+    clean(bench)
+    return best
+
+
+def _name(found: Divergence) -> str:
+    return found.calls[found.index].function
+
+
+def _differs(bench: Bench, calls: Sequence[Call]) -> Divergence | None:
+    model = Model(bench.machine, bench.can)
+    try:
+        # A script of which the model knows nothing is none.
+        for call in calls[:-1]:
+            expected = model.predict(call)
+            value = expected.value or 0
+            if expected.learn is not None and call.function == "create_tvm":
+                value = 1 + max(model.tvms, default=0)
+                expected.learn(value)
+            ok = any(error == 0 for error in expected.errors)
+            model.save(call, 0 if ok else -1, value)
+        model.predict(calls[-1])
+    except Unpredictable:
+        return None
+    clean(bench)
+    return bench.run([calls])
+
+
+def clean(bench: Bench) -> None:
+    """Take back whatever the TSM has: every id that it gives, and every page of the scripts."""
+    harts = range(bench.machine.harts)
+    fence = [
+        *(Call("covh", "local_fence", cpu=hart) for hart in harts),
+        Call("covh", "global_fence"),
+        *(Call("covh", "local_fence", cpu=hart) for hart in harts),
+    ]
+    calls = [*(Call("covh", "destroy_tvm", (number,)) for number in sorted(bench.ids)), *fence]
+    calls += fence
+    calls += [Call("covh", "reclaim_pages", place) for place in bench.ground.everything()]
+    if len(bench.answers(calls)) != len(calls):
+        raise MachineError("the TSM does not answer after a difference", "see tsm.log")

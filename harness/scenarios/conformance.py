@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conformance: calls by the thousand, right and wrong, each answered as the reference model says.
+
+The model is written from the CoVE documents alone. Where TSM and model differ, the calls that lead
+there are made fewer as long as they still do, and left in conformance.calls, which `teecall run
+replay` runs again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.conformance import directed as by_hand
+from harness.conformance.author import by_chance, write
+from harness.conformance.bench import Bench, machine_of
+from harness.conformance.calls import Call, parse_script
+from harness.conformance.capability import load
+from harness.conformance.judge import Divergence
+from harness.conformance.shrink import shrink
+from harness.scenarios.containment_hostile import allow_hostile_calls
+from harness.scenarios.runner import CheckFailed, Skipped, Step
+from harness.scenarios.smoke import Smoke, boot, build, poweroff, sources, tools
+from harness.scenarios.smp import begin
+
+FILE = "conformance.calls"
+# Steps of a script, and calls of a batch: what a difference has to be looked for in.
+_STEPS, _BATCH = 120, 10000
+
+
+def bench(smoke: Smoke) -> Bench:
+    """Return the bench on the run's machine."""
+    host, memory = smoke.need_host(), smoke.config.memory
+    if smoke.before is None:
+        raise Skipped("the TSM does not answer")
+    allow_hostile_calls(host)
+    pool = range(memory.pool_base, memory.pool_base + memory.pool_size, 4096)
+    path = smoke.config.conformance.capabilities
+    can = load(Path(path) if path else None)
+    return Bench(host, machine_of(host, pool, smoke.config.machine.harts), can)
+
+
+def check(smoke: Smoke, on: Bench, scripts: Sequence[Sequence[Call]]) -> None:
+    """Run scripts; what differs is made short and left as a file."""
+    found = on.run(scripts)
+    if found is not None:
+        _fail(smoke, found)
+
+
+def _fail(smoke: Smoke, found: Divergence) -> None:
+    smoke.run.write(FILE, found.replayable())
+    raise CheckFailed(
+        str(found),
+        f"teecall run replay {FILE} makes these {found.index + 1} calls again",
+        details=[call.line() for call in found.calls[: found.index + 1][-6:]],
+    )
+
+
+def script(smoke: Smoke) -> str:
+    """Make the calls of a script that is given."""
+    path = smoke.config.conformance.script
+    if not path:
+        return "none is given"
+    on = bench(smoke)
+    calls = parse_script(Path(path).read_text(), path)
+    check(smoke, on, [calls])
+    return f"{len(calls)} calls answered as the model says"
+
+
+def directed(smoke: Smoke) -> str:
+    """Make each call with each error that it can answer."""
+    if smoke.config.conformance.script:
+        return "only the script"
+    on = bench(smoke)
+    cases = by_hand.cases(on.machine, on.can)
+    for case in cases:
+        missed = case.missed(on.machine, on.can)
+        if missed:
+            raise CheckFailed(f"{case.name}: the model itself does not say so: {missed}")
+    check(smoke, on, [case.calls for case in cases])
+    return f"{len(cases)} cases, {on.calls} calls"
+
+
+def chance(smoke: Smoke) -> str:
+    """Make calls by chance on all harts, and compare every error, value and page."""
+    if smoke.config.conformance.script:
+        return "only the script"
+    on = bench(smoke)
+    numbers = random.Random(smoke.config.conformance.seed)
+    while on.calls < smoke.config.conformance.calls:
+        scripts: list[list[Call]] = []
+        while sum(map(len, scripts)) < min(_BATCH, smoke.config.conformance.calls - on.calls):
+            scripts.append(write(on.machine, on.can, by_chance(numbers, _STEPS)))
+        found = on.run(scripts)
+        if found is not None:
+            _fail(smoke, shrink(on, found))
+    smoke.metrics["calls_per_s"] = on.rate
+    good = sum(count for (_, error), count in on.counts.items() if error == 0)
+    return (
+        f"{on.calls} calls in {on.scripts} scripts, {100 * good // on.calls} % of them accepted, "
+        f"{on.rate:.0f} a second"
+    )
+
+
+def healthy(smoke: Smoke) -> str:
+    """Check that the TSM holds nothing, and Linux has not complained."""
+    from harness.scenarios.smp_checks import kernel_complaints
+
+    host = smoke.need_host()
+    if smoke.before is None:
+        raise Skipped("the TSM does not answer")
+    left = smoke.need_recorder().stats(host.machine.ram)
+    difference = smoke.before.difference(left)
+    if difference:
+        raise CheckFailed(f"the TSM's counts are not as before: {difference}", "see tsm.log")
+    complaints = kernel_complaints(host)
+    if complaints:
+        raise CheckFailed(f"the kernel complains: {complaints[0]}", "see uart.log")
+    return "TSM counts as before, no complaint of the kernel"
+
+
+_CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
+    ("tools", tools),
+    ("sources", sources),
+    ("build", build),
+    ("boot", boot),
+    ("tsm", begin),
+    ("script", script),
+    ("directed", directed),
+    ("chance", chance),
+    ("healthy", healthy),
+    ("poweroff", poweroff),
+)
+STEPS: tuple[Step[Smoke], ...] = tuple(Step(name, run) for name, run in _CHECKS)
