@@ -148,9 +148,7 @@ def build(smoke: Smoke) -> str:
 def _plan(config: Config) -> bytes:
     # The supervisor-level file and those of the guests, rounded up to a power of two.
     pages = 1 << config.machine.aia_guests.bit_length()
-    return struct.pack(
-        "<4Q", config.machine.harts, config.memory.pool_base, _IMSIC, pages * _PAGE
-    )
+    return struct.pack("<4Q", config.machine.harts, config.memory.pool_base, _IMSIC, pages * _PAGE)
 
 
 def payload(smoke: Smoke) -> str:
