@@ -109,13 +109,13 @@ static bool is_covi(const struct teecall *call)
 	return call->args[7] == COVE_EID_COVI && files_possible();
 }
 
-/* Whatever find() has not found. Out of line: COVH calls do not pay for it. */
+/* Out of line, so that COVH calls do not pay for it. */
 static struct answer __attribute__((noinline))
 new_covi_call(const struct teecall *call)
 {
 	u64 number = function_number(call);
 
-	if (!is_covi(call) || number >= ARRAY_SIZE(covi))
+	if (!files_possible() || number >= ARRAY_SIZE(covi))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	return covi[number](call->args);
 }
@@ -127,8 +127,10 @@ static inline struct answer new_call(const struct teecall *call)
 #ifdef TSM_FAULTS
 	fault_inject(function_number(call), call->args);
 #endif
-	if (!function)
+	if (!function && call->args[7] == COVE_EID_COVI)
 		return new_covi_call(call);
+	if (!function)
+		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	if (function->kind)
 		return long_start(function->kind, call);
 	if (function->handler)
