@@ -72,8 +72,7 @@ guest_image:
 	fence
 	report
 
-	/* Behind a move to another hart */
-	wfi
+	/* Injected on the way to another hart: taken before anything else there */
 	report
 1:	wfi
 	j	1b

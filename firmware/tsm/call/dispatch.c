@@ -104,12 +104,18 @@ static const struct function *find(const struct teecall *call)
 	return &covh[number];
 }
 
+static bool is_covi(const struct teecall *call)
+{
+	return call->args[7] == COVE_EID_COVI && files_possible();
+}
+
+/* Out of line, so that COVH calls do not pay for it. */
 static struct answer __attribute__((noinline))
 new_covi_call(const struct teecall *call)
 {
 	u64 number = function_number(call);
 
-	if (number >= ARRAY_SIZE(covi) || !files_possible())
+	if (!files_possible() || number >= ARRAY_SIZE(covi))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	return covi[number](call->args);
 }
@@ -118,11 +124,11 @@ static inline struct answer new_call(const struct teecall *call)
 {
 	const struct function *function = find(call);
 
-	if (call->args[7] == COVE_EID_COVI)
-		return new_covi_call(call);
 #ifdef TSM_FAULTS
 	fault_inject(function_number(call), call->args);
 #endif
+	if (!function && call->args[7] == COVE_EID_COVI)
+		return new_covi_call(call);
 	if (!function)
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	if (function->kind)
@@ -142,7 +148,7 @@ with_open_call(const struct teecall *call)
 	if (long_resume(call, &answer))
 		return answer;
 	/* All COVI calls but those of a machine without AIA give it up. */
-	if (!function && !(call->args[7] == COVE_EID_COVI && files_possible()))
+	if (!function && !is_covi(call))
 		return answer_error(COVE_ERR_NOT_SUPPORTED);
 	if (function && function->beside)
 		return function->handler(call->args);

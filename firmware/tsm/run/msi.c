@@ -13,8 +13,6 @@
 
 void run_load_file(struct run *run)
 {
-	if (!run->tvm->aia.on)
-		return;
 	/* Whoever delivers meanwhile must know which of the two holds it. */
 	tvm_relock(run->tvm);
 	aia_load(run->vcpu);
@@ -23,8 +21,6 @@ void run_load_file(struct run *run)
 
 void run_put_file(struct run *run)
 {
-	if (!run->tvm->aia.on)
-		return;
 	tvm_relock(run->tvm);
 	aia_put(run->vcpu);
 	tvm_unlock(run->tvm);

@@ -30,7 +30,7 @@ static s64 run_begin(struct run *run, u64 id, u64 vcpu_id)
 		return error;
 	run->vcpu = vcpu_find(run->tvm, vcpu_id);
 	if (may_run(run->tvm, run->vcpu) &&
-	    aia_may_run(run->tvm, run->vcpu, arch_hart())) {
+	    (!run->tvm->aia.on || aia_may_run(run->vcpu, arch_hart()))) {
 		run->vcpu->state = VCPU_RUNNING;
 		run->vcpu->runs++;
 		tvm_fence_enter(run->tvm, run->vcpu);
@@ -122,7 +122,8 @@ static void run_guest(struct run *run)
 
 	run->vcpu->suspended = false;
 	run->vcpu->context.external = external_interrupt(run);
-	run_load_file(run);
+	if (run->tvm->aia.on)
+		run_load_file(run);
 	arch_guest_load(&run->vcpu->context, &space);
 	/*
 	 * The host's own guests may use the same VMID, so nothing of theirs
@@ -134,7 +135,8 @@ static void run_guest(struct run *run)
 	} while (run_handle_trap(run) == STAY);
 	fence(space.vmid, FENCE_LEAVE);
 	arch_guest_put(&run->vcpu->context);
-	run_put_file(run);
+	if (run->tvm->aia.on)
+		run_put_file(run);
 }
 
 static void answer_host(struct run *run, enum due due)

@@ -153,7 +153,7 @@ u64 access_extend(const struct access *access, u64 value);
 
 /* msi.c: the guest's interrupt files */
 
-/** The vCPU's state goes into the file that it is bound to, if it has one */
+/** With AIA: the vCPU's state goes into the file that it is bound to */
 void run_load_file(struct run *run);
 void run_put_file(struct run *run);
 

@@ -143,10 +143,9 @@ s64 aia_rebind_end(struct vcpu *vcpu, unsigned int hart)
 	return COVE_SUCCESS;
 }
 
-bool aia_may_run(const struct tvm *tvm, const struct vcpu *vcpu,
-		 unsigned int hart)
+bool aia_may_run(const struct vcpu *vcpu, unsigned int hart)
 {
-	return !tvm->aia.on || is_at(vcpu, AIA_BOUND, hart);
+	return is_at(vcpu, AIA_BOUND, hart);
 }
 
 void aia_load(struct vcpu *vcpu)

@@ -417,9 +417,8 @@ s64 aia_rebind_begin(const struct tvm *tvm, struct vcpu *vcpu,
 s64 aia_rebind_clone(struct tvm *tvm, struct vcpu *vcpu, unsigned int hart);
 s64 aia_rebind_end(struct vcpu *vcpu, unsigned int hart);
 
-/** Without AIA, or the vCPU is bound to a file of this hart */
-bool aia_may_run(const struct tvm *tvm, const struct vcpu *vcpu,
-		 unsigned int hart);
+/** The vCPU of a TVM with AIA is bound to a file of this hart */
+bool aia_may_run(const struct vcpu *vcpu, unsigned int hart);
 
 /** The vCPU's state goes into its hart's file, and comes back out of it */
 void aia_load(struct vcpu *vcpu);
