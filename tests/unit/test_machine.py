@@ -350,7 +350,7 @@ class _Uart:
     def read(self, position: int) -> bytes:
         return self.said[position:]
 
-    def note(self, line: str) -> None:
+    def note(self, line: str, position: int | None = None) -> None:
         self.notes.append(line)
 
 
