@@ -17,7 +17,7 @@ from tests.system.conftest import teecall
 
 pytestmark = pytest.mark.system
 
-COMMITS = 200 if os.environ.get("TEECALL_NIGHTLY") else 6
+COMMITS = 200 if os.environ.get("TEECALL_NIGHTLY") else 4
 
 
 def test_bench_bisect(tmp_path: Path) -> None:

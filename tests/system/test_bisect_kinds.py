@@ -45,6 +45,8 @@ def test_each_kind_of_regression_is_named(kind: str, tmp_path: Path) -> None:
     assert answer.conclusive and answer.confidence > 0.98
     # Each commit is another machine, so each verdict is of a machine that ran.
     assert not any(step.same_as for step in found.steps())
+    machines = {step.candidate: step.identity for step in found.steps()}
+    assert len(set(machines.values())) == len(machines) >= 4
 
 
 def likely(failed: int, trials: int, rate: float) -> float:

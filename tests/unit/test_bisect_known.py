@@ -49,6 +49,26 @@ def first(tmp_path: Path) -> Path:
     return tmp_path / "one"
 
 
+@pytest.mark.parametrize("slots", [1, 2])
+def test_what_an_answer_stood_on_is_all_that_is_asked_for(
+    slots: int, first: Path, tmp_path: Path
+) -> None:
+    again = Boots(slots=slots)
+    hints = COMMITS[CULPRIT - 1 : CULPRIT + 1]
+    loop = search_in(tmp_path / "two", again, earlier=[first], hints=hints)
+    assert answer_of(loop).culprits == (COMMITS[CULPRIT],)
+    assert again.runs == 0
+    built = {commit for what, commit in again.log if what == "build"}
+    assert built == {COMMITS[0], COMMITS[-1], *hints}
+
+
+def test_a_hint_of_which_nothing_is_known_is_no_step(tmp_path: Path) -> None:
+    hands = Boots()
+    hint = COMMITS[1]
+    assert answer_of(search_in(tmp_path, hands, hints=[hint])).culprits == (COMMITS[CULPRIT],)
+    assert ("build", hint) in hands.log and ("run", hint) not in hands.log
+
+
 def test_a_repeated_bisection_boots_nothing(first: Path, tmp_path: Path) -> None:
     again = Boots()
     loop = search_in(tmp_path / "two", again, earlier=[first])

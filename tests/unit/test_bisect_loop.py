@@ -138,6 +138,7 @@ def search_in(
     seen: Callable[[Record], None] = lambda record: None,
     stops: Stops | None = None,
     earlier: Sequence[Path] = (),
+    hints: Sequence[str] = (),
 ) -> Loop:
     """Search in a folder, or go on there."""
     past: Bisection | None = None
@@ -152,6 +153,7 @@ def search_in(
         known = Known(load_bisection(folder).begin, earlier, steps)
         stops = stops or Stops()
         loop = Loop("first", search, judge, hands, journal, stops, folder, past=steps, known=known)
+        loop.hints = list(hints)
         loop.run()
     return loop
 
