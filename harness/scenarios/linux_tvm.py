@@ -8,6 +8,7 @@ the machine whose other end is a file in the run's folder; the nonce goes in by 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import time
@@ -18,6 +19,7 @@ import msgspec
 from harness.build.builder import Builder
 from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe
 from harness.host.results import GuestRun, number
+from harness.machine.deadline import slowness
 from harness.scenarios import smoke_checks
 from harness.scenarios.runner import CheckFailed, Skipped
 from harness.scenarios.smoke import Smoke
@@ -101,7 +103,8 @@ def launch(smoke: Smoke, vcpus: int, *options: str) -> GuestRun:
     host = smoke.need_host()
     seconds = smoke.config.timeouts.guest_s
     words = [*words_of(console_of(smoke), vcpus, nonce(smoke, vcpus)), *options]
-    answer = host.tvm_json(*words, "--dirty", "--timeout", int(seconds), timeout=seconds + 10.0)
+    limit = math.ceil(seconds * slowness())
+    answer = host.tvm_json(*words, "--dirty", "--timeout", limit, timeout=seconds + 10.0)
     return GuestRun(answer.objects, answer.messages, answer.status)
 
 
@@ -192,6 +195,9 @@ def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
             f"see {CONSOLE_LOG}, tsm.log",
             details=[line[:100] for line in (lines[-5:] or run.messages[-5:])],
         )
+    for part in ("launch", "run"):
+        # Ticks of 100 ns by the host's clock; with -icount they are instructions.
+        smoke.metrics[f"linux_{vcpus}_{part}_ticks"] = number(end, f"{part}_ticks")
     said = judge(lines, nonce(smoke, vcpus), vcpus)
     after = smoke.need_recorder().stats(host.machine.ram)
     gone = smoke_checks.check_teardown(host, run, run, smoke.before, after)

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shlex
 
 from harness.host.host import Host
 from harness.host.results import GuestRun, parse_answer
+from harness.machine.deadline import slowness
 from harness.scenarios.linux_tvm import judge, nonce, run_and_judge, words_of
 from harness.scenarios.runner import CheckFailed, Skipped
 from harness.scenarios.smoke import Smoke
 
 _CONSOLE = "/tmp/kvm.console"
 _NUMBERS = 30000
+# Until the KVM guest is on its way: it is asked so often, every 10 ms.
+_TRIES = 3000
 
 
 def together(smoke: Smoke) -> str:
@@ -23,6 +27,7 @@ def together(smoke: Smoke) -> str:
         raise Skipped("the TSM does not answer")
     vcpus = min(2, smoke.config.machine.harts)
     _start(smoke, host, vcpus)
+    _await_banner(host)
     tvm = run_and_judge(smoke, 1, "--uart")
     kvm = _finish(smoke, host, vcpus)
     return f"KVM guest with {vcpus} vCPUs: {kvm}; TVM: {tvm}"
@@ -30,11 +35,20 @@ def together(smoke: Smoke) -> str:
 
 def _start(smoke: Smoke, host: Host, vcpus: int) -> None:
     """Start the KVM guest and the host's work in the background."""
-    seconds = 2 * int(smoke.config.timeouts.guest_s)
+    seconds = math.ceil(2 * smoke.config.timeouts.guest_s * slowness())
     words = words_of(_CONSOLE, vcpus, nonce(smoke, vcpus))
     command = shlex.join(["kvm", *words, "--json", "--timeout", str(seconds)])
     host.shell.run(f"{command} >/tmp/kvm.events 2>&1 & kvm=$!")
     host.shell.run(f"{{ seq 1 {_NUMBERS} | sha256sum >/tmp/work; }} & work=$!")
+
+
+def _await_banner(host: Host) -> None:
+    """Wait until the KVM guest runs, so that the TVM is launched beside it."""
+    said = f"grep -q 'Linux version' {_CONSOLE} 2>/dev/null"
+    tries = f"tries={_TRIES}; while ! {said} && [ $tries -gt 0 ] && kill -0 $kvm; do"
+    host.shell.run(f"{tries} usleep 10000; tries=$((tries - 1)); done", _TRIES / 100)
+    if not host.shell.run(f"{said} && ! grep -q 'linux: bye' {_CONSOLE}").ok:
+        raise CheckFailed("the KVM guest does not run as the TVM is to come beside it")
 
 
 def _finish(smoke: Smoke, host: Host, vcpus: int) -> str:

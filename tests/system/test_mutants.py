@@ -19,6 +19,7 @@ TREES = {
     "opensbi.overlay": "firmware/opensbi/tsmd",
     "tsm.source": "firmware/tsm",
     "tvm.source": "guest-images/tvm",
+    "host.files": "guest-images/host",
 }
 NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
 
