@@ -16,6 +16,7 @@ from harness.config.check import dotted_keys
 from harness.config.explain import comments
 from harness.config.load import DEFAULT
 from harness.config.schema import Config
+from harness.conformance.table import page as conformance_page
 from harness.scenarios.session import SCENARIOS, steps_of
 from harness.verdict import Verdict
 
@@ -27,7 +28,8 @@ _WIDTH = 100
 def pages() -> dict[str, str]:
     """Return the pages of the reference, Markdown by file name."""
     makers = {"cli.md": _cli, "config.md": _config, "scenarios.md": _scenarios}
-    return {name: "\n".join(make()) + "\n" for name, make in makers.items()}
+    made = {name: "\n".join(make()) + "\n" for name, make in makers.items()}
+    return {**made, "conformance.md": conformance_page()}
 
 
 def _commands(command: click.Command, context: click.Context) -> Iterator[click.Context]:

@@ -198,13 +198,17 @@ class Steps:
         self.author.settle()
 
     def build(self, a: int, b: int, c: int) -> None:
-        if len(self.author.model.tvms) < 4:
+        if self._room(a):
             self.author.build(a % _SLOTS, b)
             if c % 4:
                 self.author.covh("finalize_tvm", Slot(a % _SLOTS), ENTRY, 0, 0)
 
+    def _room(self, a: int) -> bool:
+        """A slot whose TVM lives keeps its id: else nobody could destroy it."""
+        return len(self.author.model.tvms) < 4 and self.author.tvm(a % _SLOTS) is None
+
     def create(self, a: int, b: int, c: int) -> None:
-        if len(self.author.model.tvms) >= 4:
+        if not self._room(a):
             return
         directory = self.author.free(b, 4, 4 * PAGE)
         state = self.author.after(directory + 4 * PAGE)

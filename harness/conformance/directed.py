@@ -53,7 +53,7 @@ _MAKERS: list[tuple[str, abi.Error, Make]] = []
 
 
 def _ready(author: Author) -> None:
-    author.covh("convert_pages", author.ground.blocks[0], 1536)
+    author.covh("convert_pages", author.ground.blocks[0], 128)
     author.settle()
 
 
@@ -78,6 +78,7 @@ def _blocked(author: Author) -> None:
 
 
 def _block_mapped(author: Author) -> None:
+    author.covh("convert_pages", author.ground.blocks[1], 512)
     _running(author)
     author.covh("add_tvm_zero_pages", _T, author.free(0, 512, BLOCK), 1, 1, OWN)
 
@@ -160,7 +161,7 @@ def _of_host_pages() -> None:
     _after(_ready, "convert_pages", _E.INVALID_ADDRESS, _block, 1)
     _after(_nothing, "convert_pages", _E.INVALID_ADDRESS, lambda a: a.ground.nacl(0), 1)
     _after(_shared_page, "convert_pages", _E.INVALID_ADDRESS, _plain, 1)
-    _after(_ready, "reclaim_pages", _E.SUCCESS, _block, 1536)
+    _after(_ready, "reclaim_pages", _E.SUCCESS, _block, 128)
     _after(_ready, "reclaim_pages", _E.INVALID_PARAM, _block, 0)
     _after(_nothing, "reclaim_pages", _E.INVALID_ADDRESS, lambda a: _block(a) + 8, 1)
     _after(_converting, "reclaim_pages", _E.INVALID_ADDRESS, _block, 1)
@@ -391,6 +392,7 @@ def _demoted_fenced(author: Author) -> None:
 
 def _block_no_table(author: Author) -> None:
     """A mapped block, and just the tables that it needs."""
+    author.covh("convert_pages", author.ground.blocks[1], 512)
     _no_tables(author)
     author.covh("add_tvm_page_table_pages", _T, author.free(0, 2), 2)
     author.covh("create_tvm_vcpu", _T, 0, author.free(0, author.machine.vcpu_pages))

@@ -47,8 +47,8 @@ static uint64_t count_nonzero(uint64_t size)
 {
 	uint64_t count = 0;
 
-	for (uint64_t i = 0; i < size; i++)
-		count += buffer[i] != 0;
+	for (uint64_t i = 0; i < size; i += sizeof(uint64_t))
+		count += *(const uint64_t *)(buffer + i) != 0;
 	return count;
 }
 
@@ -80,7 +80,7 @@ static bool each_chunk(unsigned long request, struct covh_call *call)
  *	read ADDR		value: the 8 bytes there
  *	write ADDR VALUE	8 bytes
  *	fill ADDR BYTES VALUE	8 bytes again and again
- *	nonzero ADDR BYTES	value: how many bytes are not 0
+ *	nonzero ADDR BYTES	value: how many words of 8 bytes are not 0
  */
 bool memory_line(struct args *args, struct covh_call *call)
 {

@@ -73,6 +73,7 @@ class Guest:
 
     def run(self, nacl: Nacl) -> Expected:
         """Run until the guest leaves the hart."""
+        self._need_program()
         waits = self.phase in (Phase.SHARING, Phase.UNSHARING)
         if waits and not self._answered(nacl):
             return Expected(frozenset({abi.Error.INVALID_ADDRESS}))
@@ -105,12 +106,13 @@ class Guest:
         return leaf.page + (gpa & (leaf.size - 1))
 
     def _fetch(self) -> Expected | None:
+        return self._fault(ENTRY, _FETCH) if self._mapped(ENTRY) is None else None
+
+    def _need_program(self) -> None:
+        """Nothing has changed yet when nobody knows what the guest does."""
         leaf = self._mapped(ENTRY)
-        if leaf is None:
-            return self._fault(ENTRY, _FETCH)
-        if self.pages.programs.get(self._physical(ENTRY, leaf)) is not True:
+        if leaf is not None and self.pages.programs.get(self._physical(ENTRY, leaf)) is not True:
             raise Unpredictable("the guest's program is not what it begins with")
-        return None
 
     def _fault(self, gpa: int, cause: int) -> Expected:
         if self.gstage.kind_at(gpa) is None:

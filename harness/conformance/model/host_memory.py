@@ -85,8 +85,7 @@ def _nonzero(model: Model, args: Sequence[int]) -> Expected:
         return success(0)
     if args[0] % PAGE or args[1] % PAGE:
         return success()
-    bytes_set = sum(sum(b > 0 for b in (word or 0).to_bytes(8, "little")) for word in words)
-    return success(bytes_set * PAGE // 8)
+    return success(sum(bool(word) for word in words) * PAGE // 8)
 
 
 def nacl(model: Model, what: str, args: Sequence[int], hart: int) -> Expected:

@@ -73,14 +73,18 @@ def _size(model: Model, wrong: Wrong, kind: int) -> int:
 
 
 def _place(
-    wrong: Wrong, tvm: Tvm | None, gpa: int, count: int, size: int, kinds: frozenset[Kind]
+    wrong: Wrong,
+    tvm: Tvm | None,
+    where: tuple[int, int, int],
+    kinds: frozenset[Kind],
+    bits: int,
 ) -> set[tuple[int, int]]:
-    """Check where pages are to go; return the tables that are missing."""
-    if tvm is None or not 0 < count < 1 << 32:
+    """Check where pages are to go (address, number, size); return the tables that are missing."""
+    gpa, count, size = where
+    beyond = gpa + min(count, 1 << 32) * size > 1 << bits
+    if wrong.if_(gpa % size != 0 or beyond, ADDRESS) or tvm is None or not 0 < count < 1 << 32:
         return set()
     gstage, end = tvm.gstage, gpa + count * size
-    if wrong.if_(gpa % size != 0, ADDRESS):
-        return set()
     if wrong.if_(not gstage.inside(gpa, end, kinds), ADDRESS):
         return set()
     if wrong.if_(not gstage.empty(gpa, end) or gstage.has_table(gpa, size, end), ADDRESS):
@@ -103,7 +107,7 @@ def add_tvm_measured_pages(model: Model, args: Args, hart: int) -> Expected:
     size = _size(model, wrong, kind)
     pages = _free_pages(model, wrong, base, count, size)
     wrong.if_(source % PAGE != 0 or not _host_pages(model, source, count, size), ADDRESS)
-    missing = _place(wrong, tvm, gpa, count, size, _CONFIDENTIAL)
+    missing = _place(wrong, tvm, (gpa, count, size), _CONFIDENTIAL, model.can.gpa_bits)
     refusal = wrong.expected()
     if refusal is None and tvm is not None:
         tvm.gstage.take_tables(missing)
@@ -134,7 +138,7 @@ def add_tvm_zero_pages(model: Model, args: Args, hart: int) -> Expected:
     tvm = model.tvm(wrong, number, runnable=True)
     size = _size(model, wrong, kind)
     pages = _free_pages(model, wrong, base, count, size)
-    missing = _place(wrong, tvm, gpa, count, size, _CONFIDENTIAL)
+    missing = _place(wrong, tvm, (gpa, count, size), _CONFIDENTIAL, model.can.gpa_bits)
     refusal = wrong.expected()
     if refusal is None and tvm is not None:
         tvm.gstage.take_tables(missing)
@@ -155,7 +159,7 @@ def add_tvm_shared_pages(model: Model, args: Args, hart: int) -> Expected:
     wrong.if_(count == 0, PARAM)
     wrong.if_(count >= 1 << 32, PARAM, ADDRESS)
     wrong.if_(base % size != 0 or not _host_pages(model, base, count, size), ADDRESS)
-    missing = _place(wrong, tvm, gpa, count, size, _SHARED)
+    missing = _place(wrong, tvm, (gpa, count, size), _SHARED, model.can.gpa_bits)
     refusal = wrong.expected()
     if refusal is None and tvm is not None:
         tvm.gstage.take_tables(missing)

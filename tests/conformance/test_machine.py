@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The suite on the real machine, and that it finds what is wrong with a TSM."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.system.conftest import ROOT, Scenario, teecall
+
+MUTANTS: dict[str, dict[str, Any]] = yaml.safe_load(
+    (Path(__file__).parent / "mutants.yaml").read_text()
+)
+NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
+CALLS = 1_000_000 if NIGHTLY else 8_000
+
+
+def mutated(mutant: dict[str, Any], folder: Path) -> Path:
+    """Copy the TSM into ``folder`` with the mutant's defect."""
+    tree = folder / "tsm"
+    shutil.copytree(ROOT / "firmware" / "tsm", tree)
+    path = tree / mutant["file"]
+    text = path.read_text()
+    assert text.count(mutant["old"]) == 1, f"{mutant['old']!r} does not stand there exactly once"
+    path.write_text(text.replace(mutant["old"], mutant["new"]))
+    return tree
+
+
+@pytest.mark.system
+@pytest.mark.slow
+def test_every_answer_is_that_of_the_model(scenario: Scenario) -> None:
+    result = scenario("conformance", "--set", f"conformance.calls={CALLS}")
+    assert result.status == 0, result.screen
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutant_changes_what_it_names(name: str, tmp_path: Path) -> None:
+    mutated(MUTANTS[name], tmp_path)
+
+
+@pytest.mark.system
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS if NIGHTLY else list(MUTANTS)[:1])
+def test_mutant_is_found_and_replayed(name: str, scenario: Scenario, tmp_path: Path) -> None:
+    tree = mutated(MUTANTS[name], tmp_path)
+    setting = ("--set", f"tsm.source=path:{tree}")
+    result = scenario("conformance", *setting)
+    assert result.status == 1, result.screen
+    assert re.search(MUTANTS[name]["says"], result.screen), result.screen
+    script = tmp_path / "run" / "conformance.calls"
+    again = teecall("run", "replay", str(script), *setting, "--run-dir", str(tmp_path / "again"))
+    assert again.returncode == 1 and re.search(MUTANTS[name]["says"], again.stdout), again.stdout

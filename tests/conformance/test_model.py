@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference model and what is written from it, without a machine."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.conformance.author import KINDS, LIMIT, Step, write
+from harness.conformance.calls import PAGE, Answer, Call, parse_script, script
+from harness.conformance.capability import load
+from harness.conformance.directed import cases
+from harness.conformance.judge import judge
+from harness.conformance.model.machine import Machine
+from harness.conformance.model.pages import isolation_cost
+from harness.conformance.table import empty_cells
+
+MACHINE = Machine(range(0x90000000, 0xA0000000, PAGE), 2, 1, 1, 16)
+NUMBER = st.integers(0, LIMIT - 1)
+STEPS: st.SearchStrategy[list[Step]] = st.lists(
+    st.tuples(st.integers(0, KINDS - 1), NUMBER, NUMBER, NUMBER), max_size=40
+)
+
+
+def test_no_required_cell_is_empty() -> None:
+    assert empty_cells() == []
+
+
+def test_the_model_says_of_each_case_what_the_case_says() -> None:
+    can = load()
+    for case in cases(MACHINE, can):
+        assert case.missed(MACHINE, can) == "", case.name
+
+
+@settings(deadline=None, max_examples=40)
+@given(STEPS)
+def test_scripts_can_be_written_down_and_read(steps: list[Step]) -> None:
+    calls = write(MACHINE, load(), steps)
+    assert [call.line() for call in parse_script(script(calls, ["remark"]))] == [
+        call.line() for call in calls
+    ]
+
+
+def test_a_wrong_answer_is_found() -> None:
+    calls = [Call("covh", "local_fence", cpu=0), Call("covh", "get_tsm_info", (0x90000000, 47))]
+    right = [Answer(0, 0, 0), Answer(-3, 0, 0)]
+    assert judge(MACHINE, load(), calls, right) is None
+    for index, wrong in ((0, Answer(-1, 0, 0)), (0, Answer(0, 1, 0)), (1, Answer(-5, 0, 0))):
+        answers = list(right)
+        answers[index] = wrong
+        found = judge(MACHINE, load(), calls, answers)
+        assert found is not None and found.index == index
+    unanswered = judge(MACHINE, load(), calls, right[:1])
+    assert unanswered is not None and unanswered.index == 1
+
+
+def test_isolation_costs_one_entry_where_a_range_is_napot() -> None:
+    assert isolation_cost([]) == 0
+    assert isolation_cost([0x2000, 0x3000]) == 1
+    assert isolation_cost([0x1000, 0x2000]) == 2
+    assert isolation_cost([0x1000, 0x4000, 0x5000]) == 2
