@@ -17,7 +17,7 @@
 
 #include "fdt.h"
 #include "linux.h"
-#include "shim.h"
+#include "guest/shim.h"
 
 /* Linux, Documentation/arch/riscv/boot-image-header.rst */
 struct kernel_header {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "linux.h"
-#include "shim.h"
+#include "guest/shim.h"
 #include "vm.h"
 
 #define MIB		(1ULL << 20)

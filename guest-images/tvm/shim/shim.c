@@ -6,7 +6,7 @@
  */
 #include "cove.h"
 #include "sbi.h"
-#include "shim.h"
+#include "guest/shim.h"
 
 static void refuse(const char *what, unsigned long at, long error)
 {
