@@ -178,12 +178,16 @@ class AuditMemory:
 
 
 def _with_lcofi(crossings: tuple[Crossing, ...]) -> tuple[Crossing, ...]:
-    """Note from when on the host could not enable LCOFI any more though it could before."""
+    """Note from when on the host could not enable LCOFI any more though it could before.
+
+    What a hart has not written yet, or never will, is all zeros and says nothing.
+    """
     could = bool(crossings[0].before.csrs.get(_SIE, 0) & _LCOFI)
-    return tuple(
-        replace(one, lcofi_taken=could and not one.before.csrs.get(_SIE, 0) & _LCOFI)
-        for one in crossings
-    )
+
+    def taken(one: Crossing) -> bool:
+        return could and one.before.valid and not one.before.csrs.get(_SIE, 0) & _LCOFI
+
+    return tuple(replace(one, lcofi_taken=taken(one)) for one in crossings)
 
 
 def _part(memory: Memory, symbol: Symbol, index: int, size: int) -> bytes:

@@ -28,7 +28,9 @@ WANTED = {
 }
 MUTANTS = {
     "arch_guest_load": '\t__asm__ volatile("fence.i" : : : "memory");\n',
-    "arch_guest_enter": "\tcsr_write(CSR_VSATP, 0);\n",
+    # With what stands behind it: the fetch of an instruction ends in the same way.
+    "arch_guest_enter": "\tcsr_write(CSR_VSATP, 0);\n"
+    "\t/* What is left over of the guest must not wait for M-mode to go. */\n",
     "arch_guest_fence": '\t__asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" : : : "memory");\n',
 }
 
