@@ -17,7 +17,7 @@ from harness.trace.interrupts import Trap, parse_interrupts
 from harness.trace.worlds import TVM, overlaps, stays, switches
 
 # Rounds of a TVM: about 100 exits, of which the rings keep all.
-_ROUNDS = 64
+_ROUNDS = 96
 _TURNS = 5
 _ATTEMPTS = 20
 # A TVM's exit takes the hart to the KVM guest and back, nearly always.

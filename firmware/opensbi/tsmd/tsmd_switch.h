@@ -112,7 +112,8 @@ static inline void restore_csrs(struct tsmd_hart *hart)
 	if (unlikely(hart->has_optional))
 		restore_optional_csrs(hart);
 	if (hart->has_h) {
-		if (unlikely(hart->csrs.hvip & MIP_VSTIP))
+		/* What the TSM has set there would stay for the host's guest. */
+		if (unlikely((hart->csrs.hvip | csr_read(CSR_HVIP)) & MIP_VSTIP))
 			write_hvip_vstip(hart->csrs.hvip);
 		TSMD_CSRS_HGOVERN(RESTORE)
 		TSMD_CSRS_H(RESTORE)
