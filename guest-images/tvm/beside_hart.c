@@ -69,10 +69,10 @@ static void set_timer(unsigned long when)
 
 /*
  * An interrupt whose time has not come, which Sstc allows: STIP follows
- * stimecmp "eventually". QEMU 10 makes some: riscv_timer_write_timecmp() leaves
- * its timer of the value before running when the new one is in the past or
- * all ones, and that one raises the interrupt without a look at stimecmp. A
- * hart's two worlds share that timer, so that one's reaches the other.
+ * stimecmp "eventually". By its source QEMU can make some, although none was
+ * caught at it: riscv_timer_write_timecmp() leaves the timer of the value
+ * before running when the new one is in the past, and that one raises the
+ * interrupt without a look at stimecmp. A hart's two worlds share that timer.
  *
  * It is the hart's doing only when stimecmp is this guest's and writing it
  * again ends it. What another has set in hvip stays.
