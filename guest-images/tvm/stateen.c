@@ -77,7 +77,9 @@ void guest_main(unsigned long vcpu_id, unsigned long arg)
 	csr_write(SSTATEEN0, -1UL);
 	csr_write(SENVCFG, SENVCFG_FIOM);
 	found = csr_read(SSTATEEN0);
-	/* Nothing of both is hardwired, or there is nothing to see here. */
+	/* Nothing of both is hardwired, so an interrupt has come in between. */
+	if (!found)
+		print("stateen: lost in an exit\n");
 	good &= found && csr_read(SENVCFG) == SENVCFG_FIOM && !traps;
 	good &= hold(found, SENVCFG_FIOM);
 	good &= closed("0x14e", "sctrctl");
