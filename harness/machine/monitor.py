@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import InfraError
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _ANSWER_S = 5.0
+
+
+def _undisturbed(make: Callable[[], _T]) -> _T:
+    """Return what `make` returns, called where no signal's exception can leave it half made.
+
+    Python runs the handlers of signals in the main thread alone. A loop that was never finished
+    complains on stderr when it is thrown away.
+    """
+    made: list[_T] = []
+    thread = threading.Thread(target=lambda: made.append(make()), name="loop")
+    thread.start()
+    thread.join()
+    return made[0]
 
 
 class Monitor:
@@ -86,7 +100,7 @@ class Monitor:
 
             # The library reports the end of the connection as an error; here it is a normal end.
             logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
-            self._loop = asyncio.new_event_loop()
+            self._loop = _undisturbed(asyncio.new_event_loop)
             client = QMPClient("teecall")
             self._run(client.connect(self._channel))
             self._client = client
