@@ -47,7 +47,7 @@ def build_candidate(
     Args:
         config: with the candidate's settings.
         offline: never touch the network.
-        store: where artefacts are shared; None for nowhere.
+        store: where artefacts are shared; None: not shared.
         ahead: nobody waits for it, so that this process gets what time others leave.
     """
     if ahead:
