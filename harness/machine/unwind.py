@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+_BANNER = re.compile(r"^OpenSBI v\d", re.MULTILINE)
 _PLACE = re.compile(r"tsmd: TSM (\w+) at: mepc=0x([0-9a-f]+) ra=0x([0-9a-f]+) sp=0x([0-9a-f]+)")
 # Numbers of registers in DWARF for RISC-V.
 _RA, _SP, _FP = 1, 2, 8
@@ -51,10 +52,14 @@ def places(uart: str) -> list[Place]:
 
 
 def last_death(uart: str) -> list[Place]:
-    """Return where the TSM last died, and behind it where the other harts left it."""
-    found = places(uart)
-    deaths = [index for index, place in enumerate(found) if place.kind != "left"]
-    return found[deaths[-1] :] if deaths else []
+    """Return where the TSM died in the last boot, and behind it where the other harts left it.
+
+    A TSM dies once in a boot. The harts that leave do not wait for the report of the one that
+    found it dead, so their lines may come before it.
+    """
+    found = places(_BANNER.split(uart)[-1])
+    deaths = [place for place in found if place.kind != "left"]
+    return [*deaths[-1:], *(place for place in found if place.kind == "left")] if deaths else []
 
 
 _Rows = list[dict[Any, Any]]
