@@ -128,6 +128,33 @@ static void handle_dead(struct vm_vcpu *vcpu)
 		vm_end(vcpu->vm, run->gprs[A0] ? "reboot" : "shutdown");
 }
 
+static bool any_inside(const struct vm *vm)
+{
+	for (uint64_t id = 0; id < vm->count; id++)
+		if (vm->vcpus[id].inside)
+			return true;
+	return false;
+}
+
+/*
+ * Another vCPU may have ended the guest, its thread being still on the way out
+ * of the driver: what the others come back with is the reason, if it is one.
+ */
+static void handle_refused(struct vm_vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	vm->refused = true;
+	while (!vm->reason && any_inside(vm)) {
+		vm_kick(vm, ~0ULL);
+		wait_ns(vm, LONGEST_WAIT_NS);
+	}
+	if (!vm->reason)
+		event_error("run_tvm_vcpu", vcpu->run.error, "vCPU %llu",
+			    (unsigned long long)vcpu->id);
+	vm_end(vm, "error");
+}
+
 static void handle_exit(struct vm_vcpu *vcpu)
 {
 	struct covh_run *run = &vcpu->run;
@@ -135,11 +162,7 @@ static void handle_exit(struct vm_vcpu *vcpu)
 	if (run->error == COVE_ERR_BUSY)
 		return;
 	if (run->error) {
-		/* Another vCPU may have ended the guest just now. */
-		if (!vcpu->vm->reason)
-			event_error("run_tvm_vcpu", run->error, "vCPU %llu",
-				    (unsigned long long)vcpu->id);
-		vm_end(vcpu->vm, "error");
+		handle_refused(vcpu);
 		return;
 	}
 	vcpu->exits++;
@@ -176,9 +199,13 @@ static void turn(struct vm_vcpu *vcpu)
 
 	vcpu->kicked = false;
 	vcpu->run.max_interrupts = INTERRUPTS_A_TURN;
+	vcpu->inside = true;
 	pthread_mutex_unlock(&vm->lock);
 	error = ioctl(vm->tvm->fd, COVH_RUN, &vcpu->run) ? errno : 0;
 	pthread_mutex_lock(&vm->lock);
+	vcpu->inside = false;
+	if (vm->refused)
+		pthread_cond_broadcast(&vm->change);
 	if (error == EINTR || error == ETIME)
 		return;
 	if (error) {
@@ -199,7 +226,7 @@ static void *vcpu_thread(void *argument)
 	while (!vm->reason) {
 		if (stop_requested())
 			vm_end(vm, "limit");
-		else if (vcpu->on)
+		else if (vcpu->on && !vm->refused)
 			turn(vcpu);
 		else
 			wait_ns(vm, LONGEST_WAIT_NS);

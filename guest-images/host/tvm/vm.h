@@ -30,6 +30,8 @@ struct vm_vcpu {
 	bool started;
 	/* The guest has switched it on */
 	bool on;
+	/* Its thread is in the driver */
+	bool inside;
 	/* Another vCPU wants it off its hart, or awake */
 	bool kicked;
 	struct covh_run run;
@@ -84,6 +86,8 @@ struct vm {
 	uint64_t spare_high;
 	/* Why it is over, NULL while it goes on */
 	const char *reason;
+	/* The TSM has refused to run a vCPU: none is to run again */
+	bool refused;
 	uint8_t device[PAGE_SIZE];
 	/* base 0: the guest has none */
 	struct vm_uart uart;
