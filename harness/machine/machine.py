@@ -41,7 +41,7 @@ _LAST_BREATH_S = 2.0
 # What a program brings on itself; other signals somebody else has sent.
 _OWN_FAULTS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"})
 # A dying kernel or firmware needs a moment to print why.
-_LAST_WORDS_S = 0.3
+_LAST_WORDS_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)

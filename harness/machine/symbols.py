@@ -4,21 +4,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import shutil
 import struct
+import subprocess
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from harness.errors import ConfigError
 from harness.machine.elftables import ElfTables, read_tables
 
+# Of the compiler that the build uses by default, or any that knows the machine.
+_ADDR2LINE = ("riscv64-linux-gnu-addr2line", "riscv64-unknown-elf-addr2line", "llvm-addr2line")
+_PATIENCE_S = 10
+_TWICE = re.compile(r"^([^/]+/)\1")
+_ONCE = r"\1"
 _SYMBOL = struct.Struct("<IBBHQQ")
-# The header of a unit in .debug_aranges: length, version, unit, sizes of address and segment.
-_ARANGES = struct.Struct("<IHIBB")
-_PAIR = struct.Struct("<QQ")
 _UNDEFINED = 0
 # STT_NOTYPE has the labels of assembler code.
 _FUNCTIONS = frozenset({0, 2})
@@ -91,15 +96,6 @@ class ElfSymbols:
         return f"{symbol.name}+{linked - symbol.address:#x}{where}"
 
     @cached_property
-    def _elf(self) -> Any:
-        from elftools.elf.elffile import ELFFile
-
-        # Left open: pyelftools reads sections when they are asked for.
-        with self._readable():
-            file: BinaryIO = self.path.open("rb")
-            return ELFFile(file)
-
-    @cached_property
     def _tables(self) -> ElfTables:
         with self._readable():
             return read_tables(self.path)
@@ -156,75 +152,49 @@ class ElfSymbols:
         found = (symbol for symbol in symbols if not symbol.name.startswith(("$", ".L")))
         return sorted(found, key=lambda symbol: symbol.address)
 
-    def _line(self, address: int) -> str | None:
-        try:
-            return self._lines.line(address) if self._lines else None
-        except (KeyError, ValueError, AttributeError, AssertionError):
-            # Debug information that pyelftools cannot read costs the line, not the report.
-            return None
-
     @cached_property
-    def _lines(self) -> _Lines | None:
-        return _Lines(self._elf.get_dwarf_info()) if self._elf.has_dwarf_info() else None
+    def _places(self) -> dict[int, str | None]:
+        return {}
+
+    def _line(self, address: int) -> str | None:
+        if address not in self._places:
+            self._places[address] = source_line(self.path, address)
+        return self._places[address]
 
 
-def address_ranges(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield start, end and compilation unit of the ranges in .debug_aranges (DWARF 5, 6.1.2).
+@cache
+def _addr2line() -> str | None:
+    return next((path for name in _ADDR2LINE if (path := shutil.which(name))), None)
+
+
+def source_line(elf: Path, address: int) -> str | None:
+    """Return `file:line` of an address, or None where that is not known.
 
     Args:
-        data: the section, of a little-endian ELF with addresses of 64 bits.
+        elf: the file, with debug information.
+        address: as linked.
 
-    A function that the linker discarded leaves a range of zeros, which looks like the end of its
-    unit's: only the unit's length tells, so pyelftools loses the ranges behind it.
+    addr2line reads only the units that it needs, and in a tenth of the time that pyelftools takes.
     """
-    start = 0
-    while start + _ARANGES.size <= len(data):
-        length, _, unit, _, _ = _ARANGES.unpack_from(data, start)
-        end = start + 4 + length
-        # The pairs are aligned to their own size, counted from the unit's header.
-        first = start + -(-_ARANGES.size // _PAIR.size) * _PAIR.size
-        pairs = data[first:end]
-        whole = len(pairs) // _PAIR.size * _PAIR.size
-        for address, size in _PAIR.iter_unpack(pairs[:whole]):
-            if size:
-                yield address, address + size, unit
-        start = end
-
-
-class _Lines:
-    """Source lines by address; only the compilation units that are asked for are read."""
-
-    def __init__(self, dwarf: Any) -> None:
-        self._dwarf = dwarf
-        section = dwarf.debug_aranges_sec
-        data = section.stream.getvalue() if section is not None else b""
-        self._units = sorted(address_ranges(data))
-
-    def line(self, address: int) -> str | None:
-        """Return `file:line` of an address."""
-        index = bisect_right(self._units, address, key=lambda unit: unit[0]) - 1
-        if index < 0 or address >= self._units[index][1]:
-            return None
-        program = self._dwarf.line_program_for_CU(self._dwarf.get_CU_at(self._units[index][2]))
-        last: Any = None
-        for entry in program.get_entries():
-            state = entry.state
-            if state is None:
-                continue
-            known = last is not None and not last.end_sequence
-            if known and last.address <= address < state.address:
-                return f"{_file_name(program, last.file)}:{last.line}"
-            last = state
+    program = _addr2line()
+    if program is None:
         return None
-
-
-def _file_name(program: Any, index: int) -> str:
-    header = program.header
-    # DWARF 5 counts files and folders from 0, the versions before from 1.
-    base = 0 if header.version >= 5 else 1
-    entry = header.file_entry[index - base]
-    folder = entry.dir_index - base
-    parts = [entry.name.decode()]
-    if folder >= 0:
-        parts.insert(0, header.include_directory[folder].decode())
-    return "/".join(parts)
+    try:
+        said = subprocess.run(
+            [program, "-e", str(elf), hex(address)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE_S,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        # What cannot be read costs the line, not the report.
+        return None
+    place = said.split(" (discriminator", 1)[0].strip()
+    name, _, number = place.rpartition(":")
+    if not name or not number.isdigit() or name == "??":
+        return None
+    # OpenSBI's build calls its folder and the files in it alike: opensbi/opensbi/lib/...
+    return f"{_TWICE.sub(_ONCE, os.path.normpath(name))}:{number}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.machine.symbols import ElfSymbols, address_ranges
+from harness.machine.symbols import ElfSymbols
 from harness.machine.unwind import Place, Unwinder, last_death
 
 BASE, STACK, STACK_SIZE = 0x8F000000, 0x8F100000, 512
@@ -133,17 +133,3 @@ def test_harts_that_left_a_dead_tsm_come_behind_the_one_that_found_it() -> None:
         ("left", 5),
     ]
     assert last_death(_report("left", 1)) == []
-
-
-def test_ranges_behind_a_discarded_function_belong_to_their_unit() -> None:
-    pairs = [(0, 0), (BASE, 0x20), (0, 0)]
-    body = b"".join(struct.pack("<QQ", *pair) for pair in pairs)
-    header = struct.pack("<IHIBB", 8 + 4 + len(body), 2, 77, 8, 0)
-    unit = header + bytes(4) + body
-    other = struct.pack("<IHIBB", 8 + 4 + 16, 2, 99, 8, 0) + bytes(4)
-    other += struct.pack("<QQ", BASE + 0x40, 8)
-    assert list(address_ranges(unit + other)) == [
-        (BASE, BASE + 0x20, 77),
-        (BASE + 0x40, BASE + 0x48, 99),
-    ]
-    assert list(address_ranges(unit[:20])) == []
