@@ -64,10 +64,6 @@ class CornerSearch:
         found = self.corners.next(slots, [_OF[name] for name in running])
         return [Trial(name_of(c), _PURPOSES.get(c, Purpose.SEARCH)) for c in found]
 
-    def fillers(self, running: Sequence[str] = ()) -> list[Trial]:
-        """Return nothing: every corner is needed for the next step."""
-        return []
-
     def speculate(self, count: int, running: Sequence[str] = ()) -> list[str]:
         """Return the corners that are to be built: all of them."""
         return [name_of(corner) for corner in CORNERS][:count]

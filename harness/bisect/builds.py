@@ -52,9 +52,13 @@ class Builds:
         return not self._running
 
     def begin(self, candidate: str, *, ahead: bool) -> None:
-        """Begin a build while there is room; one that goes on already is not begun again."""
+        """Begin a build while there is room; one that goes on already is not begun again.
+
+        The first is alone: from its objects the second is made in a part of its time.
+        """
         busy = {candidate for candidate, _ in self._running.values()}
-        if candidate not in busy and candidate not in self.built and len(busy) < BUILDS:
+        most = BUILDS if self.built else 1
+        if candidate not in busy and candidate not in self.built and len(busy) < most:
             future = self.hands.build(candidate, ahead=ahead)
             self._running[future] = candidate, ahead
 

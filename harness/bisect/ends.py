@@ -2,10 +2,10 @@
 """The ends are tested before anything between them: a wrong end makes every answer wrong.
 
 An end that should pass must do so once (the search itself comes back to it while luck is likely).
-An end that should fail is tried until it has failed several times, because that is the cheapest
-place to learn the failure rate: it is built only once. If it always fails, the failure is sure.
-Only the first of these failures come before the search. While the end has never passed, the others
-are made where a build is waited for, and before the answer at the latest.
+An end that should fail does so once before the search. A failure that always shows is taken for a
+sure one after several, those that the search meets included; what is missing then is made before
+the answer. An end that passes as well is tried until it has failed several times, because that is
+the cheapest place to learn the failure rate: it is built only once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from harness.bisect.problems import (
 )
 
 Counts = Mapping[Outcome, int]
-# Failures of a bad end that come before the search; the others of a sure failure can wait.
-_FIRST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,9 @@ class Ends:
     Args:
         bad: where the failure must show; the user's end first, then merge bases.
         good: where it must not show.
-        failures: how many failures are wanted of each of `bad`; twice as many of one that passes
-            as well, as then its rate has to be known.
+        failures: how many failures are wanted of each of `bad`, those of commits between the ends
+            included while it always fails; twice as many of one that passes as well, as then its
+            rate has to be known.
         patience: so many passes without one failure mean that it does not fail.
         most: no more trials than this once there is a failure.
     """
@@ -47,8 +46,12 @@ class Ends:
     patience: int
     most: int
 
-    def missing(self, counts: Mapping[str, Counts]) -> Iterator[tuple[str, bool]]:
+    def missing(self, counts: Mapping[str, Counts], met: int = 0) -> Iterator[tuple[str, bool]]:
         """Yield the trials that are missing: the commit, and whether it should fail.
+
+        Args:
+            counts: the outcomes at each commit.
+            met: failures at commits between the ends.
 
         One trial of each end comes first, as it finds nearly every mistake.
         """
@@ -56,7 +59,7 @@ class Ends:
         yield from ((end, False) for end in self.good if not _judged(counts[end]))
         for end in self.bad:
             first = 0 if _judged(counts[end]) else 1
-            yield from ((end, True) for _ in range(self._left(counts[end]) - first))
+            yield from ((end, True) for _ in range(self._left(counts[end], met) - first))
 
     def urgent(self, counts: Mapping[str, Counts]) -> bool:
         """Whether a trial is missing that the search cannot begin without."""
@@ -67,13 +70,14 @@ class Ends:
 
     def _plain(self, counts: Counts) -> bool:
         """Whether a bad end looks like one that always fails."""
-        return not counts[Outcome.GOOD] and counts[Outcome.BAD] >= _FIRST
+        return not counts[Outcome.GOOD] and counts[Outcome.BAD] > 0
 
-    def _left(self, counts: Counts) -> int:
+    def _left(self, counts: Counts, met: int) -> int:
         """Return how many trials of a bad end are missing at least."""
         failed = counts[Outcome.BAD]
         allowed = self.most if failed else self.patience
-        wanted = self.failures * (2 if counts[Outcome.GOOD] else 1)
+        # What passes now and then has its rate measured where the outcome is known: at the end.
+        wanted = 2 * self.failures if counts[Outcome.GOOD] else self.failures - met
         return max(min(wanted - failed, allowed - _judged(counts)), 0)
 
     def problem(self, counts: Mapping[str, Counts]) -> SearchProblem | None:

@@ -91,7 +91,6 @@ class Loop:
     _values: dict[str, list[float]] = field(default_factory=dict)
     _base: list[float] = field(default_factory=list)
     _hinted: set[str] = field(default_factory=set)
-    _fillers: set[Future[Any]] = field(default_factory=set)
     _waiting: list[Trial] = field(default_factory=list)
     _running: dict[Future[Any], tuple[Trial, Path, float]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
@@ -139,8 +138,7 @@ class Loop:
     def _ask(self) -> None:
         """Take the next trials; until the failure is known only those that may show it."""
         active = self._active
-        # A trial that only fills the wait for a build takes no place: the search's come after it.
-        free = self.hands.slots - len(active) + self._filling
+        free = self.hands.slots - len(active)
         trials = self.search.next(free, active)
         if self.metric is not None and more_baseline(self._base):
             missing = more_baseline(self._base) - active.count(self.baseline)
@@ -149,10 +147,6 @@ class Loop:
         elif self._reference_missing and any(t.purpose is Purpose.BAD_END for t in trials):
             trials = [trial for trial in trials if trial.purpose is Purpose.BAD_END]
         self._waiting += self._hints_for(trials)
-
-    @property
-    def _filling(self) -> int:
-        return len(self._fillers & self._running.keys())
 
     def _hints_for(self, trials: list[Trial]) -> list[Trial]:
         """Return candidates that were tested in an earlier bisection before the search's own."""
@@ -186,7 +180,6 @@ class Loop:
                     pass
             elif not (self._shared(trial, built) or self._recalled(trial, built)):
                 self._begin(trial)
-        self._fill()
         if not self.search.ended:
             self._build()
 
@@ -235,15 +228,6 @@ class Loop:
         recalled = Judged(judged.outcome, why, judged.stage)
         self._tell(trial, recalled, 0.0, step.run, step.evidence, known=step.known)
         return True
-
-    def _fill(self) -> None:
-        """Begin trials that can be made at any time, while all others wait for their builds."""
-        if self.search.ended or not self._waiting or self._reference_missing:
-            return
-        for trial in self.search.fillers(self._active)[: self.hands.slots - len(self._running)]:
-            built = self._built.get(trial.commit)
-            if built is not None and not self._recalled(trial, built):
-                self._fillers.add(self._begin(trial))
 
     # --- trials ---
 

@@ -20,8 +20,8 @@ class Options:
         find_fix: look for the commit at which the failure stops; `bad` is then the older end.
         first_parent: follow only first parents; a merge stands for all it brought in.
         failure_rate: how often the failure shows, 0 to 1, when the user knows it.
-        end_failures: how many failures are wanted of the bad end before the search begins. If it
-            never passes meanwhile, the failure is taken for a sure one; else twice as many are.
+        end_failures: how many failures are wanted of the bad end, those that the search meets
+            included. If it passes, twice as many are, and before the search begins.
         infra_limit: after so many failures of the environment in a row at a commit, give up.
         max_trials: answer after so many verdicts at the latest, however unsure.
     """
@@ -30,7 +30,7 @@ class Options:
     find_fix: bool = False
     first_parent: bool = False
     failure_rate: float | None = None
-    end_failures: int = 6
+    end_failures: int = 7
     infra_limit: int = 3
     max_trials: int | None = None
 

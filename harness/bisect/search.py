@@ -14,7 +14,7 @@ to the same answer. All choices are deterministic.
 The failure is taken for a sure one while that is likely (`Posterior.deterministic`); then this is
 git bisect, and between n candidates on a line it takes at most ceil(log2 n) + 2 steps: each is a
 commit to test, the last two are the culprit and its parent again (two trials of the parent). The
-trials of the ends before (`Options.end_failures`, and one) are not among these.
+trials of the ends, whenever they are made, are not among these.
 Otherwise trials go on until the culprit is known to the stated error, which is the stopping rule
 of Wald's SPRT for many hypotheses (Baum and Veeravalli, "A sequential procedure for multihypothesis
 testing", 1994).
@@ -90,6 +90,7 @@ class Search:
         self._infra: Counter[str] = Counter()
         self._judged = 0
         self._steps = 0
+        self._met = 0
         self._tested: set[int] = set()
         self._skipped: set[int] = set()
         for seen in observations:
@@ -108,8 +109,9 @@ class Search:
         """
         if outcome in JUDGED:
             self._judged += 1
-            self._steps += all(end != commit for end, _ in self._ends.missing(self._counts))
+            self._steps += commit not in self._ends.bad and commit not in self._ends.good
         self._counts[commit][outcome] += 1
+        self._met += outcome is Outcome.BAD and commit not in self._ends.bad
         self._observations.append(Observation(commit, outcome))
         self._infra[commit] = self._infra[commit] + 1 if outcome is Outcome.INFRA else 0
         node = self.candidates.index.get(commit)
@@ -149,7 +151,7 @@ class Search:
         if self._narrow():
             retests = _without(self._retests(self._best()[0]), running)
             # The ends first: where they have passed by luck, it is another culprit.
-            last = self.fillers(running) + [Trial(c, Purpose.RETEST) for c in retests]
+            last = self._end_trials(None, running) + [Trial(c, Purpose.RETEST) for c in retests]
             if last:
                 return last[:slots]
             if running and (self._certain() or self._owing):
@@ -157,16 +159,6 @@ class Search:
         nodes = [self.candidates.index[c] for c in running if c in self.candidates.index]
         found = choose(self._belief, self._known, slots, nodes)
         return [Trial(self.candidates.nodes[node], Purpose.SEARCH) for node in found]
-
-    def fillers(self, running: Sequence[str] = ()) -> list[Trial]:
-        """Return trials of the ends that can be made at any time before the answer.
-
-        They are for times at which a slot would be idle.
-
-        Args:
-            running: see `next`.
-        """
-        return [] if self._verifying else self._end_trials(None, running)
 
     def answer(self) -> Answer | None:
         """Return the culprit, or None while it is not known to the error that is allowed."""
@@ -191,7 +183,7 @@ class Search:
     @property
     def progress(self) -> Progress:
         """How far the search is."""
-        waiting = sum(1 for _ in self._ends.missing(self._counts))
+        waiting = sum(1 for _ in self._ends.missing(self._counts, self._met))
         posterior = self._posterior
         if self.ended:
             expected = 0
@@ -227,7 +219,7 @@ class Search:
         ends = {*self._ends.bad, *self._ends.good}
         nodes = [self.candidates.index[c] for c in running if c not in ends]
         # The ends first: nothing between them is tested before.
-        ends_first = dict.fromkeys(end for end, _ in self._ends.missing(self._counts))
+        ends_first = dict.fromkeys(end for end, _ in self._ends.missing(self._counts, self._met))
         found = likely_next(belief, self._known, count, nodes)
         likely = [*ends_first, *(self.candidates.nodes[node] for node in found)]
         return [commit for commit in likely if commit not in running][: count + len(ends_first)]
@@ -242,7 +234,7 @@ class Search:
 
     @property
     def _owing(self) -> bool:
-        return next(self._ends.missing(self._counts), None) is not None
+        return next(self._ends.missing(self._counts, self._met), None) is not None
 
     @property
     def _known(self) -> Known:
@@ -304,7 +296,7 @@ class Search:
         return sum(self._counts[commit][outcome] for outcome in JUDGED)
 
     def _end_trials(self, slots: int | None, running: Sequence[str]) -> list[Trial]:
-        missing = list(self._ends.missing(self._counts))
+        missing = list(self._ends.missing(self._counts, self._met))
         fails = dict(missing)
         commits = _without([commit for commit, _ in missing], running)
         purposes = {True: Purpose.BAD_END, False: Purpose.GOOD_END}
