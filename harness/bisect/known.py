@@ -51,12 +51,14 @@ class Known:
         self, begin: BeginRecord, folders: Sequence[Path] = (), past: Sequence[Step] = ()
     ) -> None:
         self._free: defaultdict[str, list[Step]] = defaultdict(list)
-        # What earlier answers stand on, oldest first: culprits with their parents.
+        # What earlier answers stand on, oldest first: culprits with their parents, and behind them
+        # all else that was tested.
         self.hints: list[str] = []
         judge = begin.judge
         if begin.options.fresh or judge.script or judge.payload or judge.metric:
             return
         taken = {step.evidence for step in past if step.known}
+        tested: dict[str, None] = {}
         for folder in folders:
             if folder.name != begin.id and _same_question(folder, begin):
                 found = load_bisection(folder)
@@ -66,6 +68,8 @@ class Known:
                     if evidence not in taken and _own(step) and Path(evidence).is_dir():
                         own = msgspec.structs.replace(step, known=folder.name, evidence=evidence)
                         self._free[step.identity].append(own)
+                        tested[step.candidate] = None
+        self.hints += [commit for commit in tested if commit not in self.hints]
 
     def _hint(self, found: Bisection) -> None:
         for answer in found.answers:

@@ -91,6 +91,7 @@ class Loop:
     _values: dict[str, list[float]] = field(default_factory=dict)
     _base: list[float] = field(default_factory=list)
     _hinted: set[str] = field(default_factory=set)
+    _verified: bool = False
     _waiting: list[Trial] = field(default_factory=list)
     _running: dict[Future[Any], tuple[Trial, Path, float]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
@@ -150,7 +151,10 @@ class Loop:
 
     def _hints_for(self, trials: list[Trial]) -> list[Trial]:
         """Return candidates that were tested in an earlier bisection before the search's own."""
-        if not self.hints or not any(trial.purpose is Purpose.SEARCH for trial in trials):
+        # The first of them stands for verified ends; a trial of an end that comes later is only
+        # for certainty, and what is known gives that as well.
+        self._verified |= any(trial.purpose is Purpose.SEARCH for trial in trials)
+        if not self.hints or not self._verified:
             return trials
         count = len(trials)
         hints, self.hints[:count] = self.hints[:count], []
