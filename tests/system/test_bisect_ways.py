@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench.history import History
 from harness.bisect.journal import Bisection, load_bisection
 from tests.system.conftest import teecall
 from tests.system.histories import history
@@ -94,3 +95,41 @@ def test_git_goes_on_with_what_was_found(tmp_path: Path) -> None:
     words = ["git", "-C", str(clone), "bisect"]
     done = subprocess.run([*words, "replay", log], check=True, capture_output=True, text=True)
     assert f"{made.culprit} is the first bad commit" in done.stdout
+
+
+@pytest.mark.slow
+def test_what_does_not_boot_tells_nothing_of_what_fails_later(tmp_path: Path) -> None:
+    """Without the extension H no TSM starts: that is not the failure of the fourth emulator."""
+    made = emulators(tmp_path)
+    third = Path(made[2])
+    third.write_text(third.read_text().replace("-smp 1", "-cpu rv64,h=false"))
+    ends = ["--component", "qemu", "--values", ",".join(made), "--good", made[0], "--bad", made[-1]]
+    answer = found(tmp_path / "out", *ends).answers[0]
+    assert answer.culprits == (made[2], made[3])
+    assert answer.skipped == (made[2],)
+
+
+def commits(made: History, *words: str) -> list[str]:
+    """Return what `git rev-list` lists, oldest first."""
+    command = ["git", "-C", str(made.repo), "rev-list", "--reverse", *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def on_a_side_branch(folder: Path) -> tuple[History, str]:
+    """Make a history whose culprit came with a merge; return the merge too."""
+    for number in range(1, 10):
+        made = history(folder / str(number), "value", 9, number)
+        if made.culprit not in commits(made, "--first-parent", f"{made.good}..{made.bad}"):
+            onto = commits(made, "--merges", "--ancestry-path", f"{made.culprit}..{made.bad}")
+            return made, onto[0]
+    raise AssertionError("no commit came with a merge")
+
+
+@pytest.mark.slow
+def test_a_merge_stands_for_what_it_brought_in(tmp_path: Path) -> None:
+    made, merge = on_a_side_branch(tmp_path)
+    ends = ["--repo", str(made.repo), "--good", made.good, "--bad", made.bad]
+    words = ["--component", "opensbi", *ends, "--check", "tsm"]
+    assert found(tmp_path / "all", *words).answers[0].culprits == (made.culprit,)
+    first = found(tmp_path / "merges", *words, "--first-parent")
+    assert first.answers[0].culprits == (merge,)
