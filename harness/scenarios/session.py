@@ -43,6 +43,7 @@ SCENARIOS: dict[str, str] = {
     "covi": "covi",
     "interrupt-sweep": "sweep",
     "linux-tvm": "linux",
+    "payload": "own_payload",
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",
