@@ -42,7 +42,12 @@ def _check_elf(name: str | None, key: str) -> None:
         # Imported here: most builds are given nothing.
         from harness.machine.layout import read_image
 
-        read_image(Path(name), key)
+        image = read_image(Path(name), key)
+        if not any(0 <= image.entry - part.vaddr < part.memory_size for part in image.segments):
+            raise ConfigError(
+                f"{key} {name}: its entry {image.entry:#x} is in no segment",
+                "name the entry by ENTRY() in the linker script",
+            )
 
 
 def _check_payload(name: str | None, memory_mib: int) -> None:

@@ -64,7 +64,8 @@ def after_test(item: pytest.Item, outcome: Any) -> None:
         # What the firmware prints of its death may be on its way.
         machine.last_words()
     cause = _death(machine)
-    if machine.status is not None:
+    # A test may switch it off, or let a part of it die: it is no machine for others then.
+    if machine.status is not None or machine.maimed:
         station.spoilt = True
     if cause is None:
         if isinstance(error, TeecallError):

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.config.load import load
+from harness.config.load import defaults, overlays, resolve
 from harness.config.schema import Config
 from harness.config.schema import Machine as MachineKeys
 from harness.errors import CallerError, UsageError
@@ -21,16 +21,19 @@ _MACHINE = tuple(field.name for field in msgspec.structs.fields(MachineKeys))
 _ARGUMENTS = (*_MACHINE, "config", "set", "fresh")
 
 
+Layer = tuple[tuple[Path, ...], tuple[str, ...]]
+"""Files as of `-c`, and assignments as of `--set` over them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """What a test needs.
 
-    `files` and `sets` are those of `-c` and `--set`, the test's own behind those of the command
-    line; `fresh` is True when the test shares its machine with no other.
+    `layers` are those of the command line, then of its markers, each laid over the one before;
+    `fresh` is True when the test shares its machine with no other.
     """
 
-    files: tuple[Path, ...]
-    sets: tuple[str, ...]
+    layers: tuple[Layer, ...]
     fresh: bool = False
 
     def config(self) -> Config:
@@ -39,7 +42,8 @@ class Need:
         Raises:
             CallerError: a file, a key or a value is wrong.
         """
-        return load(self.files, self.sets).value
+        trees = [tree for files, sets in self.layers for tree in overlays(files, sets)]
+        return resolve([*defaults(), *trees]).value
 
 
 def need_of(item: pytest.Item) -> Need:
@@ -50,16 +54,17 @@ def need_of(item: pytest.Item) -> Need:
     Raises:
         UsageError: a marker has an argument that does not exist or is of the wrong type.
     """
-    files = [Path(file) for file in item.config.getoption("--teecall-config")]
-    sets = list(item.config.getoption("--teecall-set"))
+    given = item.config.getoption
+    files = tuple(Path(file) for file in given("--teecall-config"))
+    layers: list[Layer] = [(files, tuple(given("--teecall-set")))]
     fresh = False
     # The nearest one comes first.
     for mark in reversed(list(item.iter_markers(NAME))):
         _check(mark)
-        files += _files(mark.kwargs.get("config", ()), item.path.parent)
-        sets += _sets(mark.kwargs)
+        files = tuple(_files(mark.kwargs.get("config", ()), item.path.parent))
+        layers.append((files, tuple(_sets(mark.kwargs))))
         fresh = bool(mark.kwargs.get("fresh", fresh))
-    return Need(tuple(files), tuple(sets), fresh)
+    return Need(tuple(layers), fresh)
 
 
 def _check(mark: pytest.Mark) -> None:

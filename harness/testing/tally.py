@@ -40,7 +40,10 @@ class Tally:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember the signal that has ended it."""
-        if isinstance(excinfo.value, KeyboardInterrupt):
+        # That is also what pytest calls it when a file of tests cannot be imported.
+        if isinstance(excinfo.value, KeyboardInterrupt) and not isinstance(
+            excinfo.value, pytest.Session.Interrupted
+        ):
             self.interrupted = interrupted_code(excinfo.value)
 
     def exit_code(self, code: int) -> int:
@@ -54,7 +57,6 @@ class Tally:
         if code == pytest.ExitCode.INTERNAL_ERROR:
             return Verdict.INFRA.exit_code
         if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED):
-            # pytest calls a test file that cannot be imported an interruption.
             return _USAGE
         if code == pytest.ExitCode.TESTS_FAILED and self.verdicts:
             return worst(self.verdicts).exit_code
