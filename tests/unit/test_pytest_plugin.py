@@ -53,7 +53,10 @@ def test_wrong_marker(marker: str, says: list[str], pytester: pytest.Pytester) -
     assert "test_wrong_marker.py::test_marked" in text
     for wanted in says:
         assert wanted in text, text
-    # Nobody minds as long as the test is not chosen.
+
+
+def test_wrong_marker_of_a_test_that_is_not_chosen(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TEST.format(marker="hart=4"))
     assert pytester.runpytest("-k", "without").ret == 0
 
 
