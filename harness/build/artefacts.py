@@ -13,6 +13,8 @@ class Artefacts:
 
     `vmlinux` and `covh_ko` are None only when the user boots an Image and an initramfs of their
     own (`host.kernel` and `host.initrd`), of which teecall has neither symbols nor driver.
+    With `is_payload` the `kernel_image` is a payload of the user's, an ELF file or a flat binary,
+    and there is no host: no initramfs, no tool, no guest.
     `versions` names every source as it was used: `{"opensbi": "1.6 (tree 0c7b4d39ddbb)", ...}`.
     """
 
@@ -27,3 +29,4 @@ class Artefacts:
     hello_elf: Path
     dt_overlay: Path
     versions: dict[str, str] = field(default_factory=dict)
+    is_payload: bool = False

@@ -137,6 +137,14 @@ class Builder:
         present = tuple(name for name in plan if name not in missing)
         return Outcome(self._artefacts(places), tuple(missing), present, places)
 
+    def missing(self) -> list[str]:
+        """Return the names of what `run` would have to fetch or build.
+
+        Raises:
+            ConfigError: a file or folder that the configuration names will not do.
+        """
+        return list(self._missing(self._planned or self.plan()))
+
     def plan(self) -> dict[str, Step]:
         """Return the recipes of this configuration in an order that can be built.
 

@@ -17,7 +17,7 @@ def check_given(config: Config) -> None:
         ConfigError: one is not there, cannot be read, or is not what its key needs.
     """
     _check_elf(given(config, "tsm.elf"), "tsm.elf")
-    _check_elf(given(config, "tvm.payload"), "tvm.payload")
+    _check_payload(given(config, "tvm.payload"), config.machine.memory_mib)
     _check_file(given(config, "host.initrd"), "host.initrd")
 
 
@@ -42,4 +42,16 @@ def _check_elf(name: str | None, key: str) -> None:
         # Imported here: most builds are given nothing.
         from harness.machine.layout import read_image
 
-        read_image(Path(name), key)
+        image = read_image(Path(name), key)
+        if not any(0 <= image.entry - part.vaddr < part.memory_size for part in image.segments):
+            raise ConfigError(
+                f"{key} {name}: its entry {image.entry:#x} is in no segment",
+                "name the entry by ENTRY() in the linker script",
+            )
+
+
+def _check_payload(name: str | None, memory_mib: int) -> None:
+    if name:
+        from harness.machine.payload import payload_span
+
+        payload_span(Path(name), "tvm.payload", memory_mib)

@@ -14,6 +14,7 @@ _FIRST = {
     **dict.fromkeys(("smoke", "run"), f"{_JUDGED}; of several runs that of the worst"),
     "nightly": f"{_JUDGED}; of the worst run that counts",
     "replay": "0 the same, 1 it differs; of a run that does not pass its own",
+    "test": "0 all passed, 1 a test failed, 77 all were skipped, 124 TIMEOUT; of the worst test",
     "build": "0 done, 1 something does not build",
     "boot": "0 the machine went off by itself, 1 CRASH or HANG, 124 TIMEOUT",
     "gdb": "that of gdb",

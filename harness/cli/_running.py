@@ -21,6 +21,7 @@ from harness.verdict import Check, Verdict
 
 if TYPE_CHECKING:
     from harness.config.schema import Config
+    from harness.machine.argv import BootFiles
     from harness.machine.machine import Machine
     from harness.report.record import RunRecord
     from harness.scenarios.report import Report
@@ -166,12 +167,17 @@ def _ending(record: RunRecord, config: Config, report: Report) -> list[str]:
 def show_command(options: Options, result: Result) -> int:
     """Print the command line that boots the machine, without booting it."""
     from harness.build.builder import build_all
-    from harness.machine.argv import printable, qemu_argv, terminal_wiring
     from harness.machine.prepare import plan_boot
 
     config = options.config()
     artefacts = build_all(config, QuietUi(), offline=options.offline)
-    files = plan_boot(config, artefacts, artefacts.initrd.stat().st_size)
+    return show_files(config, plan_boot(config, artefacts, artefacts.initrd.stat().st_size), result)
+
+
+def show_files(config: Config, files: BootFiles, result: Result) -> int:
+    """Print the command line that boots these files, without booting them."""
+    from harness.machine.argv import printable, qemu_argv, terminal_wiring
+
     # There is no run, so the command's own files go to where it is started.
     argv = qemu_argv(config, files, terminal_wiring(Path()))
     click.echo(printable(argv))

@@ -17,7 +17,7 @@ from harness.host.results import (
     JsonObject,
     parse_answer,
 )
-from harness.machine.console import Console
+from harness.machine.console import CommandResult, Console
 from harness.machine.deadline import scaled, slowness
 from harness.machine.machine import Machine
 
@@ -36,6 +36,18 @@ class Host:
 
     machine: Machine
     shell: Console
+
+    def run(self, command: str, timeout: float | None = None) -> CommandResult:
+        """Run a command in the host's shell.
+
+        Args:
+            command: as it is typed.
+            timeout: seconds of silence after which it hangs [default: timeouts.command_s].
+
+        Raises:
+            MachineCrash, MachineHang, DeadlineExceeded: it gave no answer.
+        """
+        return self.shell.run(command, timeout)
 
     def tvm_json(self, *words: object, timeout: float | None = None) -> Answer:
         """Run the tvm tool with `--json` and return what it prints and its exit status.

@@ -166,7 +166,8 @@ class GuestRun:
         """What kept the guest from ending well, in words; empty when nothing did."""
         if self.error:
             return self.error
-        end = self.first("exit")
+        # The VMM with many vCPUs tells its end in an event of another name.
+        end = self.first("exit") or self.first("vm")
         if end is not None and end.get("reason") != "shutdown":
             where = ", ".join(
                 f"{key} {number(end, key):#x}" for key in ("scause", "stval", "htval") if key in end

@@ -18,14 +18,14 @@ DEBUGGER = "debugger"
 class BootFiles:
     """What QEMU loads.
 
-    `initrd_parts` has the files that, one after the other, make the initrd; empty when it is a
-    file of its own.
+    `initrd` is None for a payload that takes the host's place. `initrd_parts` has the files that,
+    one after the other, make the initrd; empty when it is a file of its own.
     """
 
     firmware: Path
     tsm: Path
     kernel: Path
-    initrd: Path
+    initrd: Path | None
     device_tree: Path
     initrd_parts: tuple[Path, ...] = field(default=(), kw_only=True)
 
@@ -133,7 +133,8 @@ def _arguments(config: Config, files: BootFiles, wiring: Wiring) -> Iterator[str
     yield from ("-bios", str(files.firmware))
     yield from ("-device", f"loader,file={_escape(files.tsm)}")
     yield from ("-kernel", str(files.kernel))
-    yield from ("-initrd", str(files.initrd))
+    if files.initrd is not None:
+        yield from ("-initrd", str(files.initrd))
     yield from ("-dtb", str(files.device_tree))
     yield from ("-append", command_line(config))
     yield from config.qemu.extra_args

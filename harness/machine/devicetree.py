@@ -76,6 +76,8 @@ def _dump(argv: list[str]) -> None:
             details=lines,
         )
     key = "machine.cpu" if "CPU model" in text else "machine.*"
+    if "CPU model" in text or "unsupported machine type" in text:
+        key += f", or qemu.binary: it must emulate riscv64, and it is {argv[0]}"
     raise ConfigError(f"QEMU refuses the machine: {_reason(lines)}", f"correct {key}")
 
 

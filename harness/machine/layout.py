@@ -213,6 +213,10 @@ def _check_disjoint(spans: Sequence[Span]) -> None:
     for one, other in combinations(spans, 2):
         if one.overlaps(other):
             linked = any(span.name.startswith(_TSM_SEGMENT) for span in (one, other))
+            if one.name.startswith("payload "):
+                raise ConfigError(
+                    f"{one} and {other} overlap in memory", f"link the payload at {KERNEL_BASE:#x}"
+                )
             raise ConfigError(
                 f"{one} and {other} overlap in memory",
                 "link the TSM anew at memory.tsm_base"

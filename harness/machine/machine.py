@@ -129,6 +129,11 @@ class Machine:
             deaths[:] = watch.expected[found:]
         self._check_uart()
 
+    @property
+    def maimed(self) -> bool:
+        """Whether a part of it has died so far, expected or not."""
+        return bool(self._deaths.death or self._deaths.expected)
+
     def death(self) -> Death | None:
         """Return the unexpected death that the machine has told of so far, if any."""
         new = self.uart.read(self._deaths.position)

@@ -17,6 +17,7 @@ from harness.errors import ConfigError
 from harness.machine.argv import BootFiles, machine_args
 from harness.machine.devicetree import merged_tree, with_fresh_seed, with_property
 from harness.machine.layout import (
+    Span,
     check_layout,
     device_tree_span,
     firmware_span,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 IMAGES = "images.json"
+PAYLOAD_OPTION = "--payload"
 
 
 def prepare_boot(
@@ -56,7 +58,7 @@ def prepare_boot(
     Raises:
         ConfigError: an image is of the wrong kind, or two overlap in memory.
     """
-    initrd = _read(artefacts.initrd)
+    initrd = b"" if artefacts.is_payload else _read(artefacts.initrd)
     more = addition(len(initrd), files)
     ready = plan_boot(config, artefacts, len(initrd) + len(more))
     run.write_json(IMAGES, symbol_files(config, artefacts))
@@ -101,7 +103,7 @@ def plan_boot(config: Config, artefacts: Artefacts, initrd_size: int) -> BootFil
         firmware=artefacts.opensbi_bin,
         tsm=artefacts.tsm_elf,
         kernel=artefacts.kernel_image,
-        initrd=artefacts.initrd,
+        initrd=None if artefacts.is_payload else artefacts.initrd,
         device_tree=tree,
     )
 
@@ -148,10 +150,21 @@ def _check(config: Config, artefacts: Artefacts, initrd_size: int, tree_size: in
     memory = config.machine.memory_mib * _MIB
     firmware = read_image(artefacts.opensbi_elf, "the firmware")
     tsm = read_image(artefacts.tsm_elf, "the TSM (tsm.elf)")
-    spans = (
-        firmware_span(firmware, config.machine.harts),
-        kernel_span(artefacts.kernel_image),
-        initrd_span(initrd_size, memory),
-        device_tree_span(tree_size, memory),
+    check_layout(
+        (
+            firmware_span(firmware, config.machine.harts),
+            *_host_spans(config, artefacts, initrd_size),
+            device_tree_span(tree_size, memory),
+        ),
+        config,
+        tsm,
     )
-    check_layout(spans, config, tsm)
+
+
+def _host_spans(config: Config, artefacts: Artefacts, initrd_size: int) -> list[Span]:
+    memory_mib = config.machine.memory_mib
+    if artefacts.is_payload:
+        from harness.machine.payload import payload_span
+
+        return [payload_span(artefacts.kernel_image, PAYLOAD_OPTION, memory_mib)]
+    return [kernel_span(artefacts.kernel_image), initrd_span(initrd_size, memory_mib * _MIB)]

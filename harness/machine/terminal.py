@@ -87,6 +87,34 @@ def interact(machine: Machine) -> None:
         shown.join()
 
 
+def attend(machine: Machine) -> None:
+    """Pass bytes between standard input and the UART of a payload until it has switched off.
+
+    A terminal's Ctrl-] ends it too; the end of a pipe or a file does not.
+
+    Raises:
+        UsageError: standard input is closed.
+        MachineCrash, MachineHang, DeadlineExceeded: it did not switch off.
+    """
+    source = require_input()
+    shown = threading.Thread(target=_show, args=(machine.uart,), name="terminal", daemon=True)
+    with _raw(source):
+        shown.start()
+        if os.isatty(source):
+            _type(machine, source)
+        else:
+            threading.Thread(target=_feed, args=(machine, source), daemon=True).start()
+            times, factor = machine.config.timeouts, slowness()
+            machine.wait_off(Deadline("payload", times.stall_s * factor, times.guest_s * factor))
+    if machine.uart.closed:
+        shown.join()
+
+
+def _feed(machine: Machine, source: int) -> None:
+    while data := os.read(source, _CHUNK):
+        machine.uart.send(data)
+
+
 def _enter(uart: Stream) -> None:
     """Press Enter once the host offers a shell; one that starts by itself offers none."""
     position, offered = 0, False

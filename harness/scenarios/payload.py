@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import abi
 from harness.errors import ConfigError
-from harness.machine.layout import Image, parse_image, read_image
+from harness.machine.layout import Image, parse_image
 
 PAGE = 4096
 SECRET_SIZE = 32
@@ -61,8 +61,13 @@ def make_payload(path: Path, secret: bytes) -> Payload:
     Raises:
         ConfigError: it is not a guest.
     """
-    image = read_image(path, _WHAT)
     blob = path.read_bytes()
+    if not blob.startswith(b"\x7fELF"):
+        raise ConfigError(
+            f"{_WHAT} {path} is a flat binary, and not an ELF file as this scenario needs",
+            "run it by `teecall run payload`, or give an ELF file",
+        )
+    image = parse_image(blob, path, _WHAT)
     address = _secret_address(blob)
     if address is not None:
         offset = _file_offset(image, address)

@@ -43,6 +43,7 @@ SCENARIOS: dict[str, str] = {
     "covi": "covi",
     "interrupt-sweep": "sweep",
     "linux-tvm": "linux",
+    "payload": "own_payload",
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",
@@ -152,7 +153,7 @@ class _Witness:
         died = error.verdict in (Verdict.CRASH, Verdict.HANG, Verdict.TIMEOUT)
         if died and machine is not None and artefacts is not None:
             check = Check(name, error.verdict or Verdict.INFRA, error.message, 0.0)
-            failure, signature = _told(failure, machine, artefacts, check)
+            failure, signature = told(failure, machine, artefacts, check)
             self.signature = self.signature or (None if self.failures else signature)
         elif machine is not None and not isinstance(error, InfraError):
             failure = replace(failure, evidence=machine.run.file(_EVIDENCE.get(name, "uart.log")))
@@ -163,7 +164,7 @@ class _Witness:
             self._session.hold(machine)
 
 
-def _told(
+def told(
     failure: Failure, machine: Machine, artefacts: Artefacts, check: Check
 ) -> tuple[Failure, Signature | None]:
     """Add what the machine still tells; the failure stands also when it tells nothing."""

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from harness.build.artefacts import Artefacts
 from harness.build.builder import Builder
 from harness.config.schema import Config
-from harness.errors import ToolMissing
 from harness.host.boot import powered, reach_shell
+from harness.machine.emulator import check_emulator
 from harness.machine.rundir import RunDir
-from harness.resources import cache_dir
 from harness.scenarios.payload import GUEST_PATH, SECRET_SIZE, Payload, make_payload
 from harness.scenarios.runner import Skipped, Step
-from harness.tools import QEMU, VersionCache, parse_version, require, shown
+from harness.tools import require
 from harness.ui import Ui
 
 if TYPE_CHECKING:
@@ -133,20 +132,10 @@ class Smoke:
 
 def tools(smoke: Smoke) -> str:
     """Check the programs that running needs; the build checks its own."""
-    programs = VersionCache(cache_dir() / "stat" / "tools.json")
-    binary = smoke.config.qemu.binary
-    line = programs.line(binary, "qemu.binary")
-    found = parse_version(line)
-    if not found or "QEMU" not in line:
-        raise ToolMissing(f"{binary} is no QEMU: it says `{line}`", "correct qemu.binary")
-    if found < QEMU.minimum:
-        raise ToolMissing(
-            f"{binary} is {shown(found)}; teecall needs {shown(QEMU.minimum)} or newer",
-            "run scripts/setup (backports on Debian 12), or set qemu.binary",
-        )
+    found = check_emulator(smoke.config)
     require("fdtoverlay")
-    smoke.versions["qemu"] = shown(found)
-    return f"QEMU {shown(found)}"
+    smoke.versions["qemu"] = found
+    return f"QEMU {found}"
 
 
 def sources(smoke: Smoke) -> str:

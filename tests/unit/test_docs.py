@@ -23,7 +23,9 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    for block in re.findall(r"```(?:sh|console)?\n(.*?)```", path.read_text(), re.S):
+    for language, block in re.findall(r"```(\w*)\n(.*?)```", path.read_text(), re.S):
+        if language not in ("", "sh", "console"):
+            continue
         for line in block.splitlines():
             if "teecall " in line and "|" not in line.partition("teecall ")[0].strip()[:1]:
                 yield line

@@ -42,6 +42,7 @@ struct place {
 	struct image *image;
 	uint64_t initrd_start;
 	uint64_t initrd_end;
+	uint64_t fdt;
 	char *why;
 	size_t why_size;
 };
@@ -85,6 +86,28 @@ static bool add(struct place *place, struct segment segment)
 	return true;
 }
 
+static bool is_kernel(const struct segment *segment)
+{
+	struct kernel_header header;
+
+	if (segment->size < sizeof(header))
+		return false;
+	memcpy(&header, segment->bytes, sizeof(header));
+	return le32toh(header.magic2) == KERNEL_MAGIC2;
+}
+
+static bool add_payload(struct place *place, struct segment segment,
+			uint64_t *end)
+{
+	struct why why = { .text = place->why, .size = place->why_size };
+
+	if (!payload_place(&segment, place->guest->memory,
+			   &place->image->entry, &why))
+		return false;
+	*end = segment.gpa + segment.size;
+	return add(place, segment);
+}
+
 static bool add_kernel(struct place *place, uint64_t *end)
 {
 	const char *path = place->guest->kernel;
@@ -93,6 +116,8 @@ static bool add_kernel(struct place *place, uint64_t *end)
 
 	if (!map(place, path, &segment))
 		return false;
+	if (place->guest->payload && !is_kernel(&segment))
+		return add_payload(place, segment, end);
 	if (segment.size < sizeof(header))
 		return REFUSE(place, "%s: not a kernel; give an uncompressed Image", path);
 	memcpy(&header, segment.bytes, sizeof(header));
@@ -253,7 +278,7 @@ static bool add_tree(struct place *place)
 {
 	static struct fdt fdt;
 	static uint8_t tree[FDT_MAX];
-	struct segment segment = { .gpa = SHIM_FDT, .bytes = tree };
+	struct segment segment = { .gpa = place->fdt, .bytes = tree };
 	uint32_t frequency = timebase();
 
 	if (!frequency)
@@ -287,6 +312,7 @@ bool linux_place(const struct linux_guest *guest, struct image *image,
 	struct image kernel = {};
 	uint64_t end;
 
+	place.fdt = guest->payload ? PAYLOAD_FDT(guest->memory) : SHIM_FDT;
 	memset(image, 0, sizeof(*image));
 	if (guest->memory % BLOCK_SIZE || guest->memory < 16 * BLOCK_SIZE)
 		return REFUSE(&place, "--memory is an even number of MiB, 32 at least");
@@ -303,6 +329,6 @@ bool linux_place(const struct linux_guest *guest, struct image *image,
 	sort(image);
 	image->region_base = SHIM_BASE;
 	image->region_size = guest->memory;
-	*fdt = SHIM_FDT;
+	*fdt = place.fdt;
 	return true;
 }

@@ -19,7 +19,31 @@ struct linux_guest {
 	uint64_t vcpus;
 	/* It has a 16550 at SHIM_UART */
 	bool uart;
+	/* The kernel may be any payload: an ELF file or a flat binary */
+	bool payload;
 };
+
+/*
+ * Where a payload has its device tree: behind all that it can be linked to. The
+ * last block is the one that the shim wants to be zero.
+ */
+#define PAYLOAD_FDT(memory)	(SHIM_BASE + (memory) - 2 * BLOCK_SIZE)
+
+/* Receives one line with the remedy */
+struct why {
+	char *text;
+	size_t size;
+};
+
+/**
+ * payload.c: place a payload's file. A flat binary goes 2 MiB into the memory,
+ * as on a real machine behind its firmware; an ELF file where it says.
+ * @segment: the file's bytes; becomes what is loaded
+ * @memory: bytes of the guest's memory
+ * @entry: receives where it starts
+ */
+bool payload_place(struct segment *segment, uint64_t memory, uint64_t *entry,
+		   struct why *why);
 
 /**
  * Place all that the guest needs. Files stay mapped for as long as the tool runs.

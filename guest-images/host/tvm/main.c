@@ -36,6 +36,9 @@ static const char usage[] =
 "          --console: the guest's console goes there, be it a file or a device,\n"
 "          --uart: its console is a 16550 that this tool emulates, not the SBI's,\n"
 "          --dirty: its memory is full of a pattern before the TSM gets it\n"
+"  payload FILE [options of linux]\n"
+"          an ELF file where it is linked to, or a flat binary at 0x80200000; it starts\n"
+"          with a0 = hart id, a1 = device tree, and ends by SBI's system reset\n"
 "  release NAME\n"
 "          let a TVM go that `run --hold NAME` holds\n"
 "  peek ADDR [LEN] [--json]\n"
@@ -67,6 +70,7 @@ static const struct verb {
 	{ "run", verb_run },
 	{ "vm", verb_vm },
 	{ "linux", verb_linux },
+	{ "payload", verb_payload },
 	{ "release", verb_release },
 	{ "peek", verb_peek },
 	{ "poke", verb_poke },

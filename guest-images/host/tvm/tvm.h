@@ -188,6 +188,7 @@ enum status verb_shootdown(struct args *args);
 enum status verb_contend(struct args *args);
 enum status verb_vm(struct args *args);
 enum status verb_linux(struct args *args);
+enum status verb_payload(struct args *args);
 enum status verb_agent(struct args *args);
 
 #endif

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tvm linux: a Linux kernel as the guest of the VMM that `tvm vm` is. */
+/*
+ * tvm linux, tvm payload: a Linux kernel, or whatever starts as one does, as the
+ * guest of the VMM that `tvm vm` is.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -87,12 +90,15 @@ static void parse(struct args *args, struct vm *vm,
 		options->guest.kernel = word;
 	}
 	if (!options->guest.kernel)
-		usage_error("IMAGE is missing");
+		usage_error("%s is missing", options->guest.payload ? "FILE" : "IMAGE");
 	if (!vm->count || vm->count > VM_MAX_VCPUS)
 		usage_error("--vcpus is 1 to %d", VM_MAX_VCPUS);
 	if (vm->tvm->sdid > COVE_A6_SDID_MASK)
 		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
 	options->guest.vcpus = vm->count;
+	/* Without a device of its own a payload is measured alone. */
+	if (!options->guest.shim && (!options->guest.payload || options->guest.uart))
+		options->guest.shim = DEFAULT_SHIM;
 	if (!options->guest.cmdline)
 		options->guest.cmdline = options->guest.uart ? UART_CMDLINE :
 							       DEFAULT_CMDLINE;
@@ -123,15 +129,14 @@ static bool live(struct vm *vm, const struct linux_options *options)
 	return ok;
 }
 
-enum status verb_linux(struct args *args)
+static enum status run_guest(struct args *args, bool payload)
 {
 	static struct tvm tvm = { .sdid = DEFAULT_SDID };
 	static struct vm vm = {
 		.tvm = &tvm, .count = 1, .large = true, .console = -1,
 	};
 	struct linux_options options = { .guest = {
-		.shim = DEFAULT_SHIM,
-		.memory = DEFAULT_MEMORY,
+		.memory = DEFAULT_MEMORY, .payload = payload,
 	} };
 	char why[256];
 
@@ -139,7 +144,8 @@ enum status verb_linux(struct args *args)
 	events_as_json(options.json);
 	if (!linux_place(&options.guest, &tvm.image, &tvm.arg, why,
 			 sizeof(why))) {
-		event_error("linux", COVE_ERR_INVALID_PARAM, "%s", why);
+		event_error(payload ? "payload" : "linux", COVE_ERR_INVALID_PARAM, "%s",
+			    why);
 		return STATUS_USAGE;
 	}
 	if (!open_console(&vm, options.console))
@@ -148,4 +154,14 @@ enum status verb_linux(struct args *args)
 	vm.uart.base = options.guest.uart ? SHIM_UART : 0;
 	tvm.spare.pages = options.guest.memory / PAGE_SIZE;
 	return live(&vm, &options) ? STATUS_OK : STATUS_FAILED;
+}
+
+enum status verb_linux(struct args *args)
+{
+	return run_guest(args, false);
+}
+
+enum status verb_payload(struct args *args)
+{
+	return run_guest(args, true);
 }
