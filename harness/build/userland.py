@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from harness.build import cpio
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
@@ -88,7 +89,7 @@ class InitramfsRecipe(Recipe):
     """The host's user space: busybox, init, the driver, the tools and the payloads."""
 
     name = "initramfs"
-    needs = ("covh", "tvm", "kvm", "guests")
+    needs: ClassVar[tuple[str, ...]] = ("covh", "tvm", "kvm", "guests")
     sources = ("busybox", "host")
     programs = ()
 
@@ -116,7 +117,14 @@ class InitramfsRecipe(Recipe):
         text = (host / LIST).read_text(encoding="utf-8")
         names = {name: str(place) for name, place in places.items()}
         members = cpio.parse_list(text, names, LIST)
+        if folder := self.modules(bench):
+            lines = (f"file /lib/modules/{path.name} {path} 644 0 0" for path in folder.iterdir())
+            members += cpio.parse_list("\n".join(sorted(lines)), {}, str(folder))
         (bench.out / "initramfs.cpio").write_bytes(cpio.archive(members))
+
+    def modules(self, bench: Bench) -> Path | None:
+        """Return a folder of the kernel's own modules that the host loads; None: it needs none."""
+        return None
 
 
 def _without_debug(bench: Bench, module: Path) -> Path:
