@@ -19,6 +19,11 @@ def check_given(config: Config) -> None:
     _check_elf(given(config, "tsm.elf"), "tsm.elf")
     _check_elf(given(config, "tvm.payload"), "tvm.payload")
     _check_file(given(config, "host.initrd"), "host.initrd")
+    if config.tvm.kernel or config.tvm.initrd:
+        # Imported here: most builds are given nothing.
+        from harness.build.guest_files import check_given_guest
+
+        check_given_guest(config)
 
 
 def _check_file(name: str | None, key: str) -> None:

@@ -7,6 +7,7 @@ The header is that of Linux, Documentation/arch/riscv/boot-image-header.rst.
 from __future__ import annotations
 
 import importlib
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _BLOCK = 2 << 20
 # function `decompress`, imported when there is something packed.
 _PACKED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "lzma", b"\x5d\0\0": "lzma", b"BZh": "bz2"}
 _OTHERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4", b"\x89LZO": "lzo"}
+_BANNER = re.compile(rb"Linux version \d[^\n\0]* #\d[^\n\0]*")
 _REMEDY = "give arch/riscv/boot/Image of a riscv64 kernel build, or its Image.gz"
 
 
@@ -96,3 +98,12 @@ def parse_kernel(content: bytes, path: Path, key: str) -> KernelImage:
             "build or copy it anew",
         )
     return KernelImage(content, offset, size)
+
+
+def banner_of(content: bytes) -> str:
+    """Return the line by which a kernel introduces itself, from its Image; "" if it has none.
+
+    It is in the Image as it is shown: "Linux version 6.12.107 (builder@host) (compiler) #1 SMP".
+    """
+    found = _BANNER.search(content)
+    return found[0].decode(errors="replace") if found else ""
