@@ -116,12 +116,21 @@ def read_initrd(path: Path, key: str) -> bytes:
     except OSError as error:
         what = "is a folder" if path.is_dir() else error.strerror
         raise ConfigError(f"{key}: {path} {what}", f"name the file by {key}") from None
+    check_archive(content, path, key)
+    return content
+
+
+def check_archive(content: bytes, path: Path, key: str) -> None:
+    """Check that what a file begins with is what an initramfs begins with.
+
+    Raises:
+        ConfigError: it is no archive that a kernel takes.
+    """
     if not content.startswith(_CPIO + _PACKED):
         raise ConfigError(
             f"{key}: {path} is no initramfs",
             "give a cpio archive, as `cpio -o -H newc` makes it, packed or not",
         )
-    return content
 
 
 def check_fits(config: Config, kernel: image.KernelImage, initrd: int) -> None:

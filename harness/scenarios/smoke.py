@@ -190,7 +190,13 @@ def boot(smoke: Smoke) -> str:
     smoke.recorder = recorder
     smoke.on_power(machine)
 
+    banner = ""
+
     def meanwhile() -> None:
+        nonlocal banner
+        from harness.build.image import banner_of
+
+        banner = banner_of(artefacts.kernel_image.read_bytes())
         recorder.prepare()
         _checks()
         # What keeps the run's record, behind the last check.
@@ -199,6 +205,7 @@ def boot(smoke: Smoke) -> str:
 
     smoke.host = reach_shell(machine, while_booting=meanwhile)
     seconds = smoke.metrics["boot_s"] = time.monotonic() - started
+    _checks().check_banner(banner, smoke.run.file("uart.log").read_bytes())
     return f"{_checks().check_domains(smoke.host)}, host shell after {seconds:.2f} s"
 
 

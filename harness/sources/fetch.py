@@ -103,11 +103,13 @@ class Fetcher:
         Without a series only another packaging of the same upstream version will do, and the
         tree must be the pinned one.
         """
+        from harness.sources.apt import with_version
+
         spec = next((s for s in map(parse, pin.origins) if s.kind is Kind.APT), None)
         version = self._apt.newest(spec, pin.series or pin.version) if spec else None
         if spec is None or version is None:
             return None
-        newer = replace(spec, detail=version)
+        newer = with_version(spec, version)
         if not pin.series:
             return replace(pin, origins=(str(newer), *_without_apt(pin.origins)))
         file = self.download(newer)
