@@ -13,6 +13,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.config.kernels import NAMES
 from harness.errors import ConfigError
 
 _HEADER = struct.Struct("<8sQQQII8s8s4sI")
@@ -51,10 +52,13 @@ def read_kernel(path: Path, key: str) -> KernelImage:
     Raises:
         ConfigError: it cannot be read, or is no riscv64 Image.
     """
+    remedy = f"{key} is {', '.join(NAMES)} or the file of an Image"
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{key}: {path} is not there", remedy) from None
     except OSError as error:
-        raise ConfigError(f"{key}: {path}: {error.strerror}", f"correct {key}") from None
+        raise ConfigError(f"{key}: {path}: {error.strerror}", remedy) from None
     return parse_kernel(_unpacked(content, path, key), path, key)
 
 

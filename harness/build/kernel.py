@@ -184,7 +184,7 @@ def user_kernel(given: str) -> tuple[Path, Path | None]:
     if not image.is_file():
         raise ConfigError(
             f"host.kernel: {image} is not there",
-            "name an Image, or the O= folder of a kernel build that has one",
+            "name an Image, the O= folder of a kernel build that has one, small or debian",
         )
     complete = all((build / name).is_file() for name in (".config", "Module.symvers", "Makefile"))
     return image, build if complete and (build / IMAGE).is_file() else None

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's stock riscv64 kernel as the host's and in a TVM, the package's files as they are."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from harness.config.load import load
+from harness.machine.rundir import new_run
+from harness.scenarios import linux_tvm
+from harness.scenarios.runner import CheckFailed
+from harness.scenarios.smoke import Smoke as Run
+from harness.scenarios.smoke import boot, poweroff
+from harness.scenarios.smp import begin
+from harness.ui import QuietUi
+from tests.system.conftest import Smoke
+
+RELEASE = "6.12."
+MARK = "#1 SMP Debian"
+
+
+def banners(log: Path) -> list[str]:
+    lines = log.read_text(errors="replace").splitlines()
+    return [line for line in lines if "Linux version " in line]
+
+
+def test_debians_kernel_is_a_host(smoke: Smoke, tmp_path: Path) -> None:
+    result = smoke("--set", "host.kernel=debian", "--run-dir", str(tmp_path / "run"))
+    assert result.status == 0, result.screen
+    assert all(check["verdict"] == "PASS" for check in result.report["checks"]), result.screen
+    (banner,) = banners(tmp_path / "run/uart.log")
+    assert RELEASE in banner and MARK in banner
+
+
+def test_debians_kernel_is_a_tvm_of_itself(tmp_path: Path) -> None:
+    config = load((), ["host.kernel=debian", "tvm.kernel=debian"]).value
+    with contextlib.ExitStack() as stack:
+        run = Run(config, new_run(tmp_path / "run"), QuietUi(), stack)
+        linux_tvm.build(run)
+        boot(run)
+        begin(run)
+        assert "accesses emulated" in linux_tvm.run_and_judge(run, 2)
+        (banner,) = banners(tmp_path / "run/guest-console.log")
+        assert MARK in banner
+        # The same guest, judged by another kernel's banner.
+        lines = (tmp_path / "run/guest-console.log").read_text(errors="replace").splitlines()
+        other = b"Linux version 6.12.107 (teecall@teecall) (gcc) #1 SMP\n"
+        with pytest.raises(CheckFailed, match="not that of the guest's Image"):
+            linux_tvm.judge(lines, linux_tvm.nonce(run, 2), 2, other)
+        poweroff(run)
