@@ -154,7 +154,8 @@ def sources(smoke: Smoke) -> str:
     smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline)
     plan = smoke.builder.plan()
     names = sorted({name for step in plan.values() for name in step.recipe.sources})
-    upstream = [name for name in names if name in ("opensbi", "linux", "busybox", "mbedtls")]
+    pinned = ("opensbi", "linux", "busybox", "mbedtls", "debian-image", "debian-headers")
+    upstream = [name for name in names if name in pinned]
     found = [f"{name} {smoke.builder.sources.identify(name).version}" for name in upstream]
     return ", ".join(found) or "nothing but files that are given"
 

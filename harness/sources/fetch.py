@@ -265,10 +265,12 @@ def _without_apt(origins: tuple[str, ...]) -> tuple[str, ...]:
 def _no_origin(component: str, pin: Pin, reasons: list[TeecallError]) -> SourceError:
     details = [line for reason in reasons for line in (reason.message, *reason.details)]
     key = {"linux": "host"}.get(component, component)
+    own = f"a tree of your own: --set {key}.source=path:DIR"
+    if component.startswith("debian-"):
+        own = "a kernel of your own: host.kernel or tvm.kernel names an Image"
     remedies = dict.fromkeys(reason.remedy for reason in reasons if reason.remedy)
-    own = f"or use a tree of your own: --set {key}.source=path:DIR"
     return SourceError(
         f"{component} {pin.version}: no origin delivers it",
-        "; ".join([*remedies, own]),
+        "; ".join([*remedies, f"or use {own}"]),
         details=details,
     )

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 from pathlib import Path
 
 import pytest
 
+from harness.build.builder import Builder
+from harness.build.guest_files import guest_files, recipes
 from harness.config.load import load
 from harness.machine.rundir import new_run
 from harness.scenarios import linux_tvm
@@ -35,19 +38,39 @@ def test_debians_kernel_is_a_host(smoke: Smoke, tmp_path: Path) -> None:
     assert RELEASE in banner and MARK in banner
 
 
-def test_debians_kernel_is_a_tvm_of_itself(tmp_path: Path) -> None:
-    config = load((), ["host.kernel=debian", "tvm.kernel=debian"]).value
+def launched(folder: Path, sets: list[str], vcpus: int) -> tuple[str, Run]:
+    """Boot a host, run Linux in a TVM to its power off, and return what the check says."""
     with contextlib.ExitStack() as stack:
-        run = Run(config, new_run(tmp_path / "run"), QuietUi(), stack)
+        run = Run(load((), sets).value, new_run(folder), QuietUi(), stack)
         linux_tvm.build(run)
         boot(run)
         begin(run)
-        assert "accesses emulated" in linux_tvm.run_and_judge(run, 2)
-        (banner,) = banners(tmp_path / "run/guest-console.log")
-        assert MARK in banner
-        # The same guest, judged by another kernel's banner.
-        lines = (tmp_path / "run/guest-console.log").read_text(errors="replace").splitlines()
-        other = b"Linux version 6.12.107 (teecall@teecall) (gcc) #1 SMP\n"
-        with pytest.raises(CheckFailed, match="not that of the guest's Image"):
-            linux_tvm.judge(lines, linux_tvm.nonce(run, 2), 2, other)
+        detail = linux_tvm.run_and_judge(run, vcpus)
         poweroff(run)
+    return detail, run
+
+
+def test_debians_kernel_is_a_tvm_of_itself(tmp_path: Path) -> None:
+    detail, run = launched(tmp_path / "run", ["host.kernel=debian", "tvm.kernel=debian"], 2)
+    assert "accesses emulated" in detail
+    console = tmp_path / "run/guest-console.log"
+    (banner,) = banners(console)
+    assert MARK in banner
+    # The same guest, judged by another kernel's banner.
+    lines = console.read_text(errors="replace").splitlines()
+    other = b"Linux version 6.12.107 (teecall@teecall) (gcc) #1 SMP\n"
+    with pytest.raises(CheckFailed, match="not that of the guest's Image"):
+        linux_tvm.judge(lines, linux_tvm.nonce(run, 2), 2, other)
+
+
+def test_a_packed_image_and_an_initramfs_of_the_users(tmp_path: Path) -> None:
+    config = load((), ["tvm.kernel=debian"]).value
+    outcome = Builder(config, QuietUi(), extra=recipes(config)).run()
+    files = guest_files(config, outcome.places)
+    (tmp_path / "Image.gz").write_bytes(gzip.compress(files.kernel, 1))
+    (tmp_path / "initrd.gz").write_bytes(gzip.compress(files.initrd, 1))
+    sets = [f"tvm.kernel={tmp_path / 'Image.gz'}", f"tvm.initrd={tmp_path / 'initrd.gz'}"]
+    detail, _ = launched(tmp_path / "run", [*sets, "tvm.memory_mib=160"], 1)
+    assert "+deb" in detail
+    (banner,) = banners(tmp_path / "run/guest-console.log")
+    assert MARK in banner
