@@ -28,7 +28,13 @@ from harness.build.kernel import (
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
 from harness.build.referenced import file_of, given, missing_recipes, named_kernel
 from harness.build.store import Key, Store, key_of
-from harness.build.userland import GuestsRecipe, InitramfsRecipe, KvmToolRecipe, TvmToolRecipe
+from harness.build.userland import (
+    GuestsRecipe,
+    InitramfsRecipe,
+    KvmToolRecipe,
+    TvmToolRecipe,
+    UserKernelInitramfsRecipe,
+)
 from harness.config.kernels import DEBIAN
 from harness.config.schema import Config
 from harness.errors import BuildError, Cancelled, ConfigError, TeecallError
@@ -160,6 +166,7 @@ class Builder:
         recipes: list[Recipe] = [OpenSbiRecipe(), OverlayRecipe()]
         recipes += [TvmToolRecipe(), KvmToolRecipe(), GuestsRecipe()]
         kernel, initrd = given(config, "host.kernel"), given(config, "host.initrd")
+        build = user_kernel(kernel)[1] if kernel else None
         if not config.tsm.elf:
             recipes.append(TsmRecipe())
         stock = named_kernel(config, "host.kernel") == DEBIAN
@@ -169,7 +176,7 @@ class Builder:
             recipes += debian.host_recipes(initramfs=not initrd)
         elif not kernel:
             recipes += [KernelRecipe(), CovhRecipe()]
-        elif build := user_kernel(kernel)[1]:
+        elif build:
             recipes.append(UserKernelCovhRecipe(build))
         elif not initrd:
             raise ConfigError(
@@ -178,7 +185,7 @@ class Builder:
                 "host.initrd",
             )
         if not initrd and not stock:
-            recipes.append(InitramfsRecipe())
+            recipes.append(InitramfsRecipe() if not build else UserKernelInitramfsRecipe(build))
         names = {recipe.name for recipe in recipes}
         recipes += [recipe for recipe in self._extra if recipe.name not in names]
         return [*recipes, *missing_recipes(config, recipes)]

@@ -15,15 +15,13 @@ from typing import ClassVar
 
 from harness.build.image import read_kernel
 from harness.build.kernel import REPRODUCIBLE, CovhRecipe, prune
-from harness.build.modules import take_modules
+from harness.build.modules import WANTED, modules_of, write_modules
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
 from harness.build.userland import InitramfsRecipe
 from harness.errors import BuildError
 
 IMAGE = "Image"
 MODULES = "modules"
-# What the host needs, where a kernel has it as a module: the command port, and KVM.
-WANTED = ("virtio_mmio", "virtio_console", "kvm")
 _RELEASE = re.compile(r'UTS_RELEASE "([^"]+)"')
 _VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$", re.MULTILINE)
 # Generated from configuration, compiler and source: made again here, they must come out the same,
@@ -43,6 +41,7 @@ class DebianKernelRecipe(Recipe):
     """The Image of Debian's package, and those of its modules that the host needs."""
 
     name = "debian-kernel"
+    revision = 2
     sources = ("debian-image",)
     programs = ()
 
@@ -58,9 +57,8 @@ class DebianKernelRecipe(Recipe):
         tree = bench.sources.materialise("debian-image")
         image = read_kernel(_only(tree, "boot/vmlinu[xz]-*"), "the package's kernel")
         (bench.out / IMAGE).write_bytes(image.content)
-        modules = bench.out / MODULES
-        modules.mkdir()
-        take_modules(_only(tree, "usr/lib/modules/*", "lib/modules/*"), WANTED, modules)
+        folder = _only(tree, "usr/lib/modules/*", "lib/modules/*")
+        write_modules(modules_of(folder, WANTED), bench.out / MODULES)
 
 
 class DebianBuildRecipe(Recipe):

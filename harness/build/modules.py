@@ -3,68 +3,88 @@
 
 from __future__ import annotations
 
-import lzma
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from harness.errors import BuildError
 
+# What the host needs, where a kernel has it as a module: the command port, and KVM.
+WANTED = ("virtio_mmio", "virtio_console", "kvm")
 LOAD_LIST = "load"
 """Names the modules of a folder, one to a line, in the order in which they load."""
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 
 
-def take_modules(folder: Path, wanted: Iterable[str], into: Path) -> list[str]:
-    """Copy modules and what they depend on, unpacked, and write the order in which they load.
+def modules_of(folder: Path, wanted: Iterable[str]) -> dict[str, bytes]:
+    """Return modules and what they depend on, unpacked, in the order in which they load.
+
+    What is wanted and not a module is passed over: it is built into the kernel, or the kernel has
+    no such thing.
 
     Args:
-        folder: lib/modules/RELEASE of a kernel.
-        wanted: names of modules; those that are built into the kernel are passed over.
-        into: an existing folder for the modules and `LOAD_LIST`.
-
-    Returns:
-        The names, in the order in which they load.
+        folder: lib/modules/RELEASE of a kernel, or the O= folder of its build.
+        wanted: names of modules.
 
     Raises:
-        BuildError: the kernel has no such module.
+        BuildError: a module is named in modules.order and its file is not there.
     """
-    builtin = set(_names((folder / "modules.builtin").read_text(encoding="utf-8").splitlines()))
-    files = {_name(path.name): path for path in sorted(folder.rglob("*.ko*"))}
-    order: list[str] = []
+    files = {_name(path): path for path in _listed(folder)}
+    found: dict[str, bytes] = {}
 
     def take(name: str) -> None:
-        if name in builtin or name in order:
+        if name not in files or name in found:
             return
-        if name not in files:
-            raise BuildError(f"the kernel has no module {name}", f"it has those in {folder}")
         content = _content(files[name])
         for needed in dependencies(content):
             take(needed)
-        order.append(name)
-        (into / f"{name}.ko").write_bytes(content)
+        found[name] = content
 
     for name in wanted:
         take(name)
-    (into / LOAD_LIST).write_text("".join(f"{name}.ko\n" for name in order), encoding="utf-8")
-    return order
+    return found
+
+
+def write_modules(modules: Mapping[str, bytes], into: Path) -> None:
+    """Write modules and the order in which they load into a folder, which is made."""
+    into.mkdir()
+    for name, content in modules.items():
+        (into / f"{name}.ko").write_bytes(content)
+    (into / LOAD_LIST).write_text("".join(f"{name}.ko\n" for name in modules), encoding="utf-8")
 
 
 def dependencies(module: bytes) -> list[str]:
     """Return the modules that a module's content says it depends on."""
     found = _DEPENDS.search(module)
-    return [_name(name) for name in found[1].decode().split(",") if name] if found else []
+    return (
+        [name.replace("-", "_") for name in found[1].decode().split(",") if name] if found else []
+    )
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    """Yield the files of all modules; a build's list has their objects."""
+    try:
+        lines = (folder / "modules.order").read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        yield (folder / line).with_suffix(".ko")
 
 
 def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    return lzma.decompress(content) if path.suffix == ".xz" else content
+    packed = path.with_name(f"{path.name}.xz")
+    try:
+        if packed.is_file():
+            import lzma
+
+            return lzma.decompress(packed.read_bytes())
+        return path.read_bytes()
+    except OSError as error:
+        raise BuildError(
+            f"{path}: {error.strerror}", "build the kernel's modules too: `make modules`"
+        ) from None
 
 
-def _names(lines: Iterable[str]) -> Iterable[str]:
-    return (_name(Path(line).name) for line in lines)
-
-
-def _name(file: str) -> str:
-    """Return a module's name: that of its file has dashes at times, never underscores for them."""
-    return file.partition(".")[0].replace("-", "_")
+def _name(path: Path) -> str:
+    """Return a module's name: that of its file may have dashes."""
+    return path.name.partition(".")[0].replace("-", "_")

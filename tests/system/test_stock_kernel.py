@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,23 @@ def test_debians_kernel_is_a_tvm_of_itself(tmp_path: Path) -> None:
     other = b"Linux version 6.12.107 (teecall@teecall) (gcc) #1 SMP\n"
     with pytest.raises(CheckFailed, match="not that of the guest's Image"):
         linux_tvm.judge(lines, linux_tvm.nonce(run, 2), 2, other)
+
+
+def test_a_kernel_build_of_the_users_is_a_host(smoke: Smoke, tmp_path: Path) -> None:
+    """A build folder as `make O=` leaves it, with what the host needs as modules."""
+    places = Builder(load((), ["host.kernel=debian"]).value, QuietUi()).run().places
+    build = tmp_path / "build"
+    shutil.copytree(places["debian-build"] / "build", build, symlinks=True)
+    (build / "arch/riscv/boot").mkdir(parents=True, exist_ok=True)
+    shutil.copy(places["debian-kernel"] / "Image", build / "arch/riscv/boot")
+    modules = sorted((places["debian-kernel"] / "modules").glob("*.ko"))
+    for module in modules:
+        shutil.copy(module, build)
+    (build / "modules.order").write_text("".join(f"{module.stem}.o\n" for module in modules))
+    result = smoke("--set", f"host.kernel={build}", "--run-dir", str(tmp_path / "run"))
+    assert result.status == 0, result.screen
+    (banner,) = banners(tmp_path / "run/uart.log")
+    assert MARK in banner
 
 
 def test_a_packed_image_and_an_initramfs_of_the_users(tmp_path: Path) -> None:

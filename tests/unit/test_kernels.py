@@ -17,7 +17,7 @@ from harness.build.builder import Builder
 from harness.build.given import check_given
 from harness.build.guest_files import guest_files, needs_uart, recipes
 from harness.build.image import banner_of, read_kernel
-from harness.build.modules import LOAD_LIST, dependencies, take_modules
+from harness.build.modules import LOAD_LIST, dependencies, modules_of, write_modules
 from harness.config.load import load
 from harness.config.schema import Config
 from harness.errors import BuildError, ConfigError
@@ -162,24 +162,27 @@ def module(*depends: str) -> bytes:
 
 
 def test_modules_come_in_the_order_they_load(tmp_path: Path) -> None:
-    (tmp_path / "in/kernel/drivers").mkdir(parents=True)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "in/modules.builtin").write_text("kernel/drivers/virtio-console.ko\n")
+    folder = tmp_path / "drivers"
+    folder.mkdir()
+    # As an installed kernel names them, and as its build does.
+    order = "drivers/a-port.ko\ndrivers/b-ring.o\ndrivers/c-core.o\ndrivers/unused.o\n"
     for name, content in (
-        ("a-port.ko", module("b_ring", "c_core")),
+        ("a-port.ko", module("b-ring", "c_core")),
         ("b-ring.ko.xz", lzma.compress(module("c_core"))),
         ("c-core.ko", module()),
-        ("unused.ko", module()),
     ):
-        (tmp_path / "in/kernel/drivers" / name).write_bytes(content)
-    found = take_modules(tmp_path / "in", ("virtio_console", "a_port"), tmp_path / "out")
-    assert found == ["c_core", "b_ring", "a_port"]
+        (folder / name).write_bytes(content)
+    wanted = ("virtio_console", "a_port")
+    assert modules_of(tmp_path, wanted) == {}
+    (tmp_path / "modules.order").write_text(order)
+    found = modules_of(tmp_path, wanted)
+    assert list(found) == ["c_core", "b_ring", "a_port"]
+    write_modules(found, tmp_path / "out")
     assert (tmp_path / "out" / LOAD_LIST).read_text() == "c_core.ko\nb_ring.ko\na_port.ko\n"
     assert (tmp_path / "out/b_ring.ko").read_bytes() == module("c_core")
-    assert not (tmp_path / "out/unused.ko").exists()
     assert dependencies(b"no module") == []
-    with pytest.raises(BuildError, match="no module nope"):
-        take_modules(tmp_path / "in", ("nope",), tmp_path / "out")
+    with pytest.raises(BuildError, match=r"unused\.ko: No such file"):
+        modules_of(tmp_path, ("unused",))
 
 
 def trees(folder: Path, kernel: str, headers: str, source: str) -> tuple[Path, Path, Path]:
