@@ -26,9 +26,16 @@ from harness.build.kernel import (
     user_kernel,
 )
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
-from harness.build.referenced import file_of, given, missing_recipes
+from harness.build.referenced import file_of, given, missing_recipes, named_kernel
 from harness.build.store import Key, Store, key_of
-from harness.build.userland import GuestsRecipe, InitramfsRecipe, KvmToolRecipe, TvmToolRecipe
+from harness.build.userland import (
+    GuestsRecipe,
+    InitramfsRecipe,
+    KvmToolRecipe,
+    TvmToolRecipe,
+    UserKernelInitramfsRecipe,
+)
+from harness.config.kernels import DEBIAN
 from harness.config.schema import Config
 from harness.errors import BuildError, Cancelled, ConfigError, TeecallError
 from harness.files import scratch
@@ -167,11 +174,17 @@ class Builder:
         recipes: list[Recipe] = [OpenSbiRecipe(), OverlayRecipe()]
         recipes += [TvmToolRecipe(), KvmToolRecipe(), GuestsRecipe()]
         kernel, initrd = given(config, "host.kernel"), given(config, "host.initrd")
+        build = user_kernel(kernel)[1] if kernel else None
         if not config.tsm.elf:
             recipes.append(TsmRecipe())
-        if not kernel:
+        stock = named_kernel(config, "host.kernel") == DEBIAN
+        if stock:
+            from harness.build import debian
+
+            recipes += debian.host_recipes(initramfs=not initrd)
+        elif not kernel:
             recipes += [KernelRecipe(), CovhRecipe()]
-        elif build := user_kernel(kernel)[1]:
+        elif build:
             recipes.append(UserKernelCovhRecipe(build))
         elif not initrd:
             raise ConfigError(
@@ -179,9 +192,10 @@ class Builder:
                 "name the O= folder of its build, or give an initramfs with the driver in it by "
                 "host.initrd",
             )
-        if not initrd:
-            recipes.append(InitramfsRecipe())
-        recipes += self._extra
+        if not initrd and not stock:
+            recipes.append(InitramfsRecipe() if not build else UserKernelInitramfsRecipe(build))
+        names = {recipe.name for recipe in recipes}
+        recipes += [recipe for recipe in self._extra if recipe.name not in names]
         return [*recipes, *missing_recipes(config, recipes)]
 
     @cached_property
@@ -320,10 +334,13 @@ class Builder:
         )
 
     def _kernel_files(self, places: dict[str, Path]) -> tuple[Path, Path | None]:
-        if "kernel" in places:
+        kernel = given(self._config, "host.kernel")
+        if named_kernel(self._config, "host.kernel") == DEBIAN:
+            return places["debian-kernel"] / "Image", None
+        if not kernel:
             build = places["kernel"] / "build"
             return build / IMAGE, build / "vmlinux"
-        image, folder = user_kernel(self._config.host.kernel or "")
+        image, folder = user_kernel(kernel)
         vmlinux = folder / "vmlinux" if folder else image.with_name("vmlinux")
         return image, vmlinux if vmlinux.is_file() else None
 
@@ -334,6 +351,7 @@ class Builder:
         names += ["overlay-abi"] if self._config.opensbi.abi else []
         names += ["tsm-abi"] if self._config.tsm.abi and "tsm" in places else []
         names += ["linux"] if "kernel" in places else []
+        names += ["debian-image"] if "debian-kernel" in places else []
         names += ["busybox"] if "initramfs" in places else []
         versions = {name: self.sources.identify(name).version for name in names}
         return {**versions, "compiler": self._compiler.partition(" / ")[0]}

@@ -18,7 +18,12 @@ def check_given(config: Config) -> None:
     """
     _check_elf(given(config, "tsm.elf"), "tsm.elf")
     _check_payload(given(config, "tvm.payload"), config.machine.memory_mib)
-    _check_file(given(config, "host.initrd"), "host.initrd")
+    _check_initrd(given(config, "host.initrd"))
+    if config.tvm.kernel or config.tvm.initrd:
+        # Imported here: most builds are given nothing.
+        from harness.build.guest_files import check_given_guest
+
+        check_given_guest(config)
 
 
 def _check_file(name: str | None, key: str) -> None:
@@ -34,6 +39,15 @@ def _check_file(name: str | None, key: str) -> None:
         raise ConfigError(f"{key}: {path} is not there", f"correct {key}") from None
     except OSError as error:
         raise ConfigError(f"{key}: {path}: {error.strerror}", f"correct {key}") from None
+
+
+def _check_initrd(name: str | None) -> None:
+    _check_file(name, "host.initrd")
+    if name:
+        from harness.build.guest_files import check_archive
+
+        with Path(name).open("rb") as file:
+            check_archive(file.read(16), Path(name), "host.initrd")
 
 
 def _check_elf(name: str | None, key: str) -> None:

@@ -16,7 +16,7 @@ from harness.files import sha256_of
 IMAGE = Path("arch/riscv/boot/Image")
 _OPTION = re.compile(r"^(CONFIG_\w+)=(.+)$")
 # Nothing of the machine or the moment of the build goes into the kernel.
-_REPRODUCIBLE = {
+REPRODUCIBLE = {
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
     "KBUILD_BUILD_USER": "teecall",
     "KBUILD_BUILD_HOST": "teecall",
@@ -51,13 +51,13 @@ class KernelRecipe(Recipe):
         output.mkdir()
         bench.expect("linux", "a Linux tree", "Kconfig", "host.source")
         maps = f"-ffile-prefix-map={tree}/= -ffile-prefix-map={output}=."
-        environment = {**_REPRODUCIBLE, "KCFLAGS": maps, "KAFLAGS": maps}
+        environment = {**REPRODUCIBLE, "KCFLAGS": maps, "KAFLAGS": maps}
         common = (f"-C{tree}", "ARCH=riscv", f"O={output}")
         configure = {**environment, "KCONFIG_ALLCONFIG": str(fragment)}
         bench.make(*common, "allnoconfig", environment=configure)
         check_options(fragment, output / ".config")
         bench.make(*common, "Image", "modules", environment=environment)
-        _prune(output)
+        prune(output)
         shutil.move(output, bench.out / "build")
 
 
@@ -90,7 +90,7 @@ def _options(path: Path) -> Iterator[tuple[str, str]]:
             yield match[1], match[2]
 
 
-def _prune(output: Path) -> None:
+def prune(output: Path) -> None:
     """Remove objects and the like: a tenth of the build is what modules need."""
     for pattern in _SPENT:
         for path in list(output.rglob(pattern)):
@@ -115,13 +115,13 @@ class CovhRecipe(Recipe):
         return {
             "covh": facts.sources.part("host", "covh"),
             "abi": facts.sources.identify("abi").id,
-            "kernel": facts.key("kernel"),
+            "kernel": facts.key(self.needs[0]),
             "compiler": facts.compiler,
         }
 
     def kernel_build(self, bench: Bench) -> Path:
         """Return the kernel's build folder."""
-        return bench.needs["kernel"] / "build"
+        return bench.needs[self.needs[0]] / "build"
 
     def build(self, bench: Bench) -> None:
         """Build covh.ko."""
@@ -143,7 +143,7 @@ class CovhRecipe(Recipe):
             f"M={module}",
             f"ABI_DIR={bench.work / 'firmware/abi'}",
             "modules",
-            environment={**_REPRODUCIBLE, "KCFLAGS": maps, "KAFLAGS": maps},
+            environment={**REPRODUCIBLE, "KCFLAGS": maps, "KAFLAGS": maps},
         )
         bench.keep(module / "covh.ko")
 
@@ -184,7 +184,7 @@ def user_kernel(given: str) -> tuple[Path, Path | None]:
     if not image.is_file():
         raise ConfigError(
             f"host.kernel: {image} is not there",
-            "name an Image, or the O= folder of a kernel build that has one",
+            "name an Image, the O= folder of a kernel build that has one, small or debian",
         )
     complete = all((build / name).is_file() for name in (".config", "Module.symvers", "Makefile"))
     return image, build if complete and (build / IMAGE).is_file() else None

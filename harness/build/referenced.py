@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.build.firmware import TsmRecipe
 from harness.build.payload import AuditRecipe
 from harness.build.recipe import Recipe
-from harness.config import references
+from harness.config import kernels, references
 from harness.config.references import Artefact
 from harness.config.schema import Config
 from harness.errors import ConfigError
@@ -22,7 +22,17 @@ _OTHERS: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (AuditReci
 def given(config: Config, key: str) -> str | None:
     """Return the user's own file in a key; None when it has none or names a built thing."""
     value = _value(config, key)
-    return None if value is None or references.is_reference(value) else value
+    if value is None or references.is_reference(value):
+        return None
+    return None if key in kernels.KEYS and kernels.is_name(value) else value
+
+
+def named_kernel(config: Config, key: str) -> str | None:
+    """Return which of teecall's kernels a key means; None when it has a file of the user's."""
+    if given(config, key):
+        return None
+    value = _value(config, key)
+    return value if value in kernels.NAMES else kernels.SMALL
 
 
 def referenced(config: Config, key: str) -> Artefact | None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import ClassVar
 
 from harness.build import cpio
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
@@ -88,7 +90,7 @@ class InitramfsRecipe(Recipe):
     """The host's user space: busybox, init, the driver, the tools and the payloads."""
 
     name = "initramfs"
-    needs = ("covh", "tvm", "kvm", "guests")
+    needs: ClassVar[tuple[str, ...]] = ("covh", "tvm", "kvm", "guests")
     sources = ("busybox", "host")
     programs = ()
 
@@ -116,7 +118,53 @@ class InitramfsRecipe(Recipe):
         text = (host / LIST).read_text(encoding="utf-8")
         names = {name: str(place) for name, place in places.items()}
         members = cpio.parse_list(text, names, LIST)
+        if folder := self.modules(bench):
+            lines = (f"file /lib/modules/{path.name} {path} 644 0 0" for path in folder.iterdir())
+            members += cpio.parse_list("\n".join(sorted(lines)), {}, str(folder))
         (bench.out / "initramfs.cpio").write_bytes(cpio.archive(members))
+
+    def modules(self, bench: Bench) -> Path | None:
+        """Return a folder of the kernel's own modules that the host loads; None: it needs none."""
+        return None
+
+
+class UserKernelInitramfsRecipe(InitramfsRecipe):
+    """The host's user space with the modules of a kernel of the user's that it needs."""
+
+    def __init__(self, build: Path) -> None:
+        self._build = build
+
+    def _modules(self) -> dict[str, bytes]:
+        from harness.build.modules import WANTED, modules_of
+
+        return modules_of(self._build, WANTED)
+
+    def inputs(self, facts: Facts) -> Inputs:
+        """Depend on the modules besides."""
+        found = {name: hashlib.sha256(data).hexdigest() for name, data in self._modules().items()}
+        return {**super().inputs(facts), "modules": found}
+
+    def modules(self, bench: Bench) -> Path | None:
+        """Return the folder of the modules; None when all that is needed is built in."""
+        from harness.build.modules import write_modules
+
+        found = self._modules()
+        if not found:
+            return None
+        folder = bench.work / "modules"
+        write_modules(
+            {name: _stripped(bench, name, content) for name, content in found.items()}, folder
+        )
+        return folder
+
+
+def _stripped(bench: Bench, name: str, content: bytes) -> bytes:
+    """Return a module without debug information."""
+    folder = bench.work / "unpacked"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.ko"
+    path.write_bytes(content)
+    return _without_debug(bench, path).read_bytes()
 
 
 def _without_debug(bench: Bench, module: Path) -> Path:

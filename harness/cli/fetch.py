@@ -10,10 +10,14 @@ import click
 
 from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
+from harness.config.kernels import DEBIAN
+from harness.config.schema import Config
 from harness.sources.resolve import Sources
 from harness.ui import Ui
 
 _COMPONENTS = ("opensbi", "linux", "busybox", "mbedtls")
+# Large, and brought when the configuration names Debian's kernel for the host or a TVM.
+_DEBIAN = ("debian-image", "debian-headers")
 
 
 @click.command()
@@ -22,7 +26,7 @@ _COMPONENTS = ("opensbi", "linux", "busybox", "mbedtls")
 @click.option(
     "--path",
     "component",
-    type=click.Choice(_COMPONENTS),
+    type=click.Choice(_COMPONENTS + _DEBIAN),
     help="Fetch one source only, and print its folder.",
 )
 @json_option("Write version and folder of each source to FILE.")
@@ -36,17 +40,19 @@ def command(options: Options, update_lock: bool, component: str | None, result: 
     \b
     teecall fetch
     teecall fetch --path opensbi
+    teecall fetch --set host.kernel=debian
     """
     with options.ui() as ui:
         if update_lock:
             _renew(options, ui)
-        sources = Sources(options.load().value, ui, offline=options.offline)
+        config = options.load().value
+        sources = Sources(config, ui, offline=options.offline)
         if component:
             place = sources.materialise(component)
             result.give([_value(sources, component, place)])
             click.echo(place)
         else:
-            _fetch(options, sources, result)
+            _fetch(options, sources, result, _wanted(config))
 
 
 def _value(sources: Sources, component: str, place: Path) -> dict[str, str]:
@@ -54,15 +60,22 @@ def _value(sources: Sources, component: str, place: Path) -> dict[str, str]:
     return {"component": component, "version": version, "folder": str(place)}
 
 
-def _fetch(options: Options, sources: Sources, result: Result) -> None:
-    with ThreadPoolExecutor(len(_COMPONENTS)) as pool:
-        places = list(pool.map(sources.materialise, _COMPONENTS))
-    named = list(zip(_COMPONENTS, places, strict=True))
+def _wanted(config: Config) -> tuple[str, ...]:
+    """Return the components to bring: Debian's kernel only where it is named."""
+    if config.host.kernel == DEBIAN:
+        return _COMPONENTS + _DEBIAN
+    return (*_COMPONENTS, _DEBIAN[0]) if config.tvm.kernel == DEBIAN else _COMPONENTS
+
+
+def _fetch(options: Options, sources: Sources, result: Result, components: tuple[str, ...]) -> None:
+    with ThreadPoolExecutor(len(components)) as pool:
+        places = list(pool.map(sources.materialise, components))
+    named = list(zip(components, places, strict=True))
     result.give([_value(sources, component, place) for component, place in named])
     if options.quiet:
         return
     for component, place in named:
-        click.echo(f"{component:<10} {sources.identify(component).version:<32} {place}")
+        click.echo(f"{component:<14} {sources.identify(component).version:<32} {place}")
 
 
 def _renew(options: Options, ui: Ui) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
+from harness.config.kernels import is_name
 from harness.config.references import is_reference
 from harness.config.tree import Origin, Tree
 from harness.errors import ConfigError
@@ -129,7 +130,9 @@ def _check_leaf(tree: Tree, wanted: Any, path: str) -> Any:
 def _absolute(value: Any, wanted: Any, tree: Tree) -> Any:
     """Anchor a relative path at the folder of the file it was written in."""
     kind = path_kind(wanted)
-    if not isinstance(value, str) or kind is None or (kind == "file" and is_reference(value)):
+    if not isinstance(value, str) or kind is None:
+        return value
+    if (kind != "source" and is_reference(value)) or (kind == "kernel" and is_name(value)):
         return value
     prefix = ""
     if kind == "source":
@@ -160,7 +163,7 @@ def _looks_like_ssh(value: str, prefix: str) -> bool:
 
 
 def path_kind(wanted: Any) -> str | None:
-    """Return "file" or "source" when the schema marks a key as holding a path."""
+    """Return "file", "kernel" or "source" when the schema marks a key as holding a path."""
     for part in (wanted, *get_args(wanted)):
         if get_origin(part) is Annotated:
             for meta in get_args(part)[1:]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import resources
+from harness.config import kernels
 from harness.errors import ConfigError
 
 _FORM = re.compile(r"^\$\{(\w*):([^{}]*)\}$")
@@ -40,7 +41,7 @@ ARTEFACTS = {
     "linux.Image": Artefact("kernel", "build/arch/riscv/boot/Image", "host.kernel"),
     "initramfs.cpio": Artefact("initramfs", "initramfs.cpio", "host.initrd"),
 }
-KEYS = ("tsm.elf", "host.kernel", "host.initrd", "tvm.payload")
+KEYS = ("tsm.elf", "host.kernel", "host.initrd", "tvm.payload", "tvm.kernel", "tvm.initrd")
 
 
 def is_reference(value: str) -> bool:
@@ -93,7 +94,9 @@ def _names(key: str, guests: tuple[str, ...]) -> list[str]:
 
 
 def _listed(key: str, guests: tuple[str, ...]) -> str:
-    return ", ".join(f"${{artefact:{name}}}" for name in _names(key, guests))
+    kernels_by_name = kernels.NAMES if key in kernels.KEYS else ()
+    built = (f"${{artefact:{name}}}" for name in _names(key, guests))
+    return ", ".join([*kernels_by_name, *built, "a file"])
 
 
 def _unknown(name: str, key: str, guests: tuple[str, ...]) -> ConfigError:

@@ -20,6 +20,8 @@ Source = Annotated[str, Meta(extra={"path": "source"})]
 A relative folder is taken from the folder of the file it is written in.
 """
 File = Annotated[str, Meta(extra={"path": "file"})]
+KernelFile = Annotated[str, Meta(extra={"path": "kernel"})]
+"""A file, or a name of `harness.config.kernels`."""
 
 
 class OpenSbi(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +49,7 @@ class Host(Struct, frozen=True, forbid_unknown_fields=True):
 
     source: Source | None = None
     files: Source | None = None
-    kernel: File | None = None
+    kernel: KernelFile | None = None
     initrd: File | None = None
     cmdline: str = ""
 
@@ -69,6 +71,9 @@ class Tvm(Struct, frozen=True, forbid_unknown_fields=True):
 
     source: Source | None = None
     payload: File | None = None
+    kernel: KernelFile | None = None
+    initrd: File | None = None
+    memory_mib: Annotated[int, Meta(ge=32, multiple_of=2)] = 128
     flags: tuple[str, ...] = ()
 
 

@@ -62,7 +62,7 @@ def _start(smoke: Smoke) -> int:
         Where the guest's part of the console's log begins.
     """
     start = console_size(smoke)
-    command = shlex.join(["tvm", *words_of(console_of(smoke), 1, None), "--json"])
+    command = shlex.join(["tvm", *words_of(smoke.config, console_of(smoke), 1, None), "--json"])
     smoke.need_host().shell.run(f"{command} >/tmp/killed 2>&1 & killed=$!")
     return start
 

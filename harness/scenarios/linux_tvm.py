@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Linux guest: how it is built, launched as a TVM, and what it has to say on its console.
 
-The kernel is the host's own Image. Its console has a channel of its own, a virtio-serial port of
+`tvm.kernel` says which kernel it is. Its console has a channel of its own, a virtio-serial port of
 the machine whose other end is a file in the run's folder; the nonce goes in by the same console.
 """
 
@@ -17,7 +17,9 @@ from collections.abc import Sequence
 import msgspec
 
 from harness.build.builder import Builder
-from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe
+from harness.build.guest_files import guest_files, needs_uart, recipes
+from harness.build.image import banner_of
+from harness.config.schema import Config
 from harness.host.results import GuestRun, number
 from harness.machine.deadline import slowness
 from harness.scenarios import smoke_checks
@@ -26,7 +28,7 @@ from harness.scenarios.smoke import Smoke
 
 CONSOLE_LOG = "guest-console.log"
 _PORT = "org.teecall.guest"
-_KERNEL = "/guest/Image"
+KERNEL = "/guest/Image"
 _INITRD = "/guest/initramfs.cpio"
 _NUMBERS = 20000
 _COPIES = 8
@@ -41,15 +43,15 @@ _ARRIVAL_S = 5.0
 def build(smoke: Smoke) -> str:
     """Build what is missing, with the guest's userspace; give the machine the guest's console."""
     smoke.builder = Builder(
-        smoke.config, smoke.ui, offline=smoke.offline, extra=(GuestInitramfsRecipe(),)
+        smoke.config, smoke.ui, offline=smoke.offline, extra=recipes(smoke.config)
     )
     outcome = smoke.builder.run()
     smoke.artefacts = outcome.artefacts
     smoke.versions.update(outcome.artefacts.versions)
     smoke.keys = {name: place.name for name, place in outcome.places.items()}
-    smoke.files[_KERNEL] = outcome.artefacts.kernel_image.read_bytes()
-    initrd = outcome.places[GuestInitramfsRecipe.name] / INITRAMFS
-    smoke.files[_INITRD] = initrd.read_bytes()
+    files = guest_files(smoke.config, outcome.places)
+    smoke.files[KERNEL] = files.kernel
+    smoke.files[_INITRD] = files.initrd
     _add_console(smoke)
     return f"built {', '.join(outcome.built)}" if outcome.built else "all is up to date"
 
@@ -80,15 +82,19 @@ def console_size(smoke: Smoke) -> int:
     return smoke.run.file(CONSOLE_LOG).stat().st_size
 
 
-def words_of(console: str, vcpus: int, asked: str | None) -> list[str]:
+def words_of(config: Config, console: str, vcpus: int, asked: str | None) -> list[str]:
     """Return the words of a command that runs the guest, behind `tvm` or `kvm`.
 
     Args:
+        config: says which kernel it has, and how much memory.
         console: the device for its console.
         vcpus: number of vCPUs.
         asked: the line that its console reads; None: nothing, and it waits.
     """
-    words = ["linux", _KERNEL, "--initrd", _INITRD, "--vcpus", str(vcpus), "--console", console]
+    words = ["linux", KERNEL, "--initrd", _INITRD, "--vcpus", str(vcpus), "--console", console]
+    words += ["--memory", str(config.tvm.memory_mib)]
+    if needs_uart(config):
+        words.append("--uart")
     return words if asked is None else [*words, "--input", f"{asked}\n"]
 
 
@@ -102,7 +108,8 @@ def launch(smoke: Smoke, vcpus: int, *options: str) -> GuestRun:
     """
     host = smoke.need_host()
     seconds = smoke.config.timeouts.guest_s
-    words = [*words_of(console_of(smoke), vcpus, nonce(smoke, vcpus)), *options]
+    asked = nonce(smoke, vcpus)
+    words = [*words_of(smoke.config, console_of(smoke), vcpus, asked), *options]
     limit = math.ceil(seconds * slowness())
     answer = host.tvm_json(*words, "--dirty", "--timeout", limit, timeout=seconds + 10.0)
     return GuestRun(answer.objects, answer.messages, answer.status)
@@ -145,8 +152,14 @@ def expected(asked: str, vcpus: int) -> list[str]:
     return [*lines, "linux: bye"]
 
 
-def judge(lines: Sequence[str], asked: str, vcpus: int) -> str:
+def judge(lines: Sequence[str], asked: str, vcpus: int, kernel: bytes = b"") -> str:
     """Check what a Linux guest said on its console; return what its banner says.
+
+    Args:
+        lines: what it said.
+        asked: what it was asked.
+        vcpus: how many it has.
+        kernel: its Image, whose banner it has to show; empty: any kernel's will do.
 
     Raises:
         CheckFailed: it did not say what it has to, or its timer is wrong.
@@ -157,6 +170,12 @@ def judge(lines: Sequence[str], asked: str, vcpus: int) -> str:
     banner = next((line for line in lines if "Linux version " in line), None)
     if banner is None:
         raise CheckFailed("no banner on the guest's console", details=lines[-5:])
+    wanted_banner = banner_of(kernel)
+    if wanted_banner not in banner:
+        raise CheckFailed(
+            "the banner on the console is not that of the guest's Image",
+            details=[f"found  {banner.strip()}", f"wanted {wanted_banner}"],
+        )
     up = next((line for line in lines if line.startswith("linux: userspace at ")), None)
     if up is None:
         raise CheckFailed("the guest did not reach its userspace", details=lines[-5:])
@@ -198,11 +217,11 @@ def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
     for part in ("launch", "run"):
         # Ticks of 100 ns by the host's clock; with -icount they are instructions.
         smoke.metrics[f"linux_{vcpus}_{part}_ticks"] = number(end, f"{part}_ticks")
-    said = judge(lines, nonce(smoke, vcpus), vcpus)
+    said = judge(lines, nonce(smoke, vcpus), vcpus, smoke.files[KERNEL])
     after = smoke.need_recorder().stats(host.machine.ram)
     gone = smoke_checks.check_teardown(host, run, run, smoke.before, after)
     accesses = number(end, "mmio")
-    if bool(accesses) != ("--uart" in options):
+    if bool(accesses) != (needs_uart(smoke.config) or "--uart" in options):
         raise CheckFailed(f"{accesses} accesses to a 16550 were emulated")
     console = f"{accesses} accesses emulated; " if accesses else ""
     return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {console}{gone}"
@@ -211,10 +230,10 @@ def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
 _WRONG = (
     ("/guest/none", "No such file"),
     ("/bin/busybox", "no riscv Linux Image"),
-    (f"{_KERNEL} --initrd /guest/none", "No such file"),
-    (f"{_KERNEL} --memory 33", "an even number of MiB"),
-    (f"{_KERNEL} --initrd {_INITRD} --shim /payload/hello.elf", "a shim starts at"),
-    (f"{_KERNEL} --vcpus 9", "--vcpus is 1 to 8"),
+    (f"{KERNEL} --initrd /guest/none", "No such file"),
+    (f"{KERNEL} --memory 33", "an even number of MiB"),
+    (f"{KERNEL} --initrd {_INITRD} --shim /payload/hello.elf", "a shim starts at"),
+    (f"{KERNEL} --vcpus 9", "--vcpus is 1 to 8"),
 )
 
 

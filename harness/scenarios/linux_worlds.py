@@ -10,7 +10,7 @@ import shlex
 from harness.host.host import Host
 from harness.host.results import GuestRun, parse_answer
 from harness.machine.deadline import slowness
-from harness.scenarios.linux_tvm import judge, nonce, run_and_judge, words_of
+from harness.scenarios.linux_tvm import KERNEL, judge, nonce, run_and_judge, words_of
 from harness.scenarios.runner import CheckFailed, Skipped
 from harness.scenarios.smoke import Smoke
 
@@ -36,7 +36,7 @@ def together(smoke: Smoke) -> str:
 def _start(smoke: Smoke, host: Host, vcpus: int) -> None:
     """Start the KVM guest and the host's work in the background."""
     seconds = math.ceil(2 * smoke.config.timeouts.guest_s * slowness())
-    words = words_of(_CONSOLE, vcpus, nonce(smoke, vcpus))
+    words = words_of(smoke.config, _CONSOLE, vcpus, nonce(smoke, vcpus))
     command = shlex.join(["kvm", *words, "--json", "--timeout", str(seconds)])
     host.shell.run(f"{command} >/tmp/kvm.events 2>&1 & kvm=$!")
     host.shell.run(f"{{ seq 1 {_NUMBERS} | sha256sum >/tmp/work; }} & work=$!")
@@ -61,7 +61,7 @@ def _finish(smoke: Smoke, host: Host, vcpus: int) -> str:
     smoke.run.write("kvm-console.log", "\n".join(lines) + "\n")
     if run.trouble:
         raise CheckFailed(f"KVM: {run.trouble}", "see kvm-console.log", details=lines[-5:])
-    said = judge(lines, nonce(smoke, vcpus), vcpus)
+    said = judge(lines, nonce(smoke, vcpus), vcpus, smoke.files[KERNEL])
     text = "".join(f"{number}\n" for number in range(1, _NUMBERS + 1))
     wanted = hashlib.sha256(text.encode()).hexdigest()
     found = host.get("/tmp/work").decode()

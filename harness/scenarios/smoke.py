@@ -143,7 +143,8 @@ def sources(smoke: Smoke) -> str:
     smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline)
     plan = smoke.builder.plan()
     names = sorted({name for step in plan.values() for name in step.recipe.sources})
-    upstream = [name for name in names if name in ("opensbi", "linux", "busybox", "mbedtls")]
+    pinned = ("opensbi", "linux", "busybox", "mbedtls", "debian-image", "debian-headers")
+    upstream = [name for name in names if name in pinned]
     found = [f"{name} {smoke.builder.sources.identify(name).version}" for name in upstream]
     return ", ".join(found) or "nothing but files that are given"
 
@@ -179,7 +180,13 @@ def boot(smoke: Smoke) -> str:
     smoke.recorder = recorder
     smoke.on_power(machine)
 
+    banner = ""
+
     def meanwhile() -> None:
+        nonlocal banner
+        from harness.build.image import banner_of
+
+        banner = banner_of(artefacts.kernel_image.read_bytes())
         recorder.prepare()
         _checks()
         # What keeps the run's record, behind the last check.
@@ -188,6 +195,7 @@ def boot(smoke: Smoke) -> str:
 
     smoke.host = reach_shell(machine, while_booting=meanwhile)
     seconds = smoke.metrics["boot_s"] = time.monotonic() - started
+    _checks().check_banner(banner, smoke.run.file("uart.log").read_bytes())
     return f"{_checks().check_domains(smoke.host)}, host shell after {seconds:.2f} s"
 
 

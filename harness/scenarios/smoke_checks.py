@@ -54,6 +54,24 @@ def check_domains(host: Host) -> str:
     return f"domains {answer.value:#b} active"
 
 
+def check_banner(wanted: str, console: bytes) -> None:
+    """Check that the kernel on the console is the one whose Image was given to the machine.
+
+    Args:
+        wanted: the banner in the Image; "" when it has none.
+        console: what the machine's UART has said since its reset.
+    """
+    if wanted.encode() in console:
+        return
+    lines = console.decode(errors="replace").splitlines()
+    found = next((line for line in lines if "Linux version " in line), "no banner at all")
+    raise CheckFailed(
+        "the banner on the console is not that of host.kernel's Image",
+        "did the firmware start another kernel? see uart.log",
+        details=[f"found  {found.strip()}", f"wanted {wanted}"],
+    )
+
+
 def check_tsm_info(host: Host, buffer: int, harts: int) -> tuple[list[CallResult], str]:
     """Ask the TSM about itself from every hart.
 

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class Apt:
         """Return the newest version of a series ("6.12"), of the first suite that has one."""
         self._prepare()
         self.update()
-        listing = self._run(["apt-cache", "madison", spec.package]).splitlines()
+        listing = self._run(["apt-cache", "madison", *self._names(spec, series)]).splitlines()
         wanted = "Sources" if spec.is_source_package else "Packages"
         rows = [[cell.strip() for cell in line.split("|")] for line in listing]
         for suite in SUITES:
@@ -110,19 +111,42 @@ class Apt:
                 return versions[0]
         return None
 
+    def _names(self, spec: Spec, series: str) -> list[str]:
+        """Return a package's name; those of its series, newest first, when it has a version."""
+        name = spec.package
+        version = upstream(spec.detail)
+        if version not in name:
+            return [name]
+        head, _, tail = name.partition(version)
+        shape = re.compile(rf"{re.escape(head)}([\d.]+){re.escape(tail)}")
+        listed = self._run(["apt-cache", "pkgnames", head + series]).split()
+        found = [match for match in map(shape.fullmatch, listed) if match]
+        found.sort(key=lambda match: [int(part) for part in match[1].split(".")], reverse=True)
+        return [match[0] for match in found] or [name]
+
     def update(self) -> None:
         """Renew the private lists, once in a process."""
         with self._mutex:
             if not self._updated:
                 with locked(self._state / "update.lock"):
-                    self._run(["apt-get", "-q", "update"])
+                    self._renew()
             self._updated = True
+
+    def _renew(self) -> None:
+        """Fetch the lists; when those of one suite cannot be had, the other's are enough."""
+        try:
+            self._run(["apt-get", "-q", "update"])
+        except SourceError as error:
+            if not any((self._state / "lists").glob("*_Packages*")):
+                raise
+            why = error.details[0] if error.details else error.message
+            self._note(f"{why}; what the lists here have is used")
 
     def _fill_lists(self) -> None:
         """Fetch the lists unless they are here, by this process or another."""
         with self._mutex, locked(self._state / "update.lock"):
             if not any((self._state / "lists").glob("*_InRelease")):
-                self._run(["apt-get", "-q", "update"])
+                self._renew()
                 self._updated = True
 
     def _prepare(self) -> None:
@@ -226,6 +250,17 @@ class Apt:
 def _first(text: str) -> str:
     lines = [line for line in text.splitlines() if line.startswith(("E:", "W:"))]
     return lines[0] if lines else "failed"
+
+
+def upstream(version: str) -> str:
+    """Return the upstream part of a Debian version: "1.37.0" of "1:1.37.0-6+b9"."""
+    return version.rpartition(":")[2].partition("-")[0]
+
+
+def with_version(spec: Spec, version: str) -> Spec:
+    """Return a package in another version, which its name may have too."""
+    name = spec.location.replace(upstream(spec.detail), upstream(version))
+    return replace(spec, location=name, detail=version)
 
 
 def in_series(version: str, series: str) -> bool:

@@ -103,11 +103,13 @@ class Fetcher:
         Without a series only another packaging of the same upstream version will do, and the
         tree must be the pinned one.
         """
+        from harness.sources.apt import with_version
+
         spec = next((s for s in map(parse, pin.origins) if s.kind is Kind.APT), None)
         version = self._apt.newest(spec, pin.series or pin.version) if spec else None
         if spec is None or version is None:
             return None
-        newer = replace(spec, detail=version)
+        newer = with_version(spec, version)
         if not pin.series:
             return replace(pin, origins=(str(newer), *_without_apt(pin.origins)))
         file = self.download(newer)
@@ -263,10 +265,12 @@ def _without_apt(origins: tuple[str, ...]) -> tuple[str, ...]:
 def _no_origin(component: str, pin: Pin, reasons: list[TeecallError]) -> SourceError:
     details = [line for reason in reasons for line in (reason.message, *reason.details)]
     key = {"linux": "host"}.get(component, component)
+    own = f"a tree of your own: --set {key}.source=path:DIR"
+    if component.startswith("debian-"):
+        own = "a kernel of your own: host.kernel or tvm.kernel names an Image"
     remedies = dict.fromkeys(reason.remedy for reason in reasons if reason.remedy)
-    own = f"or use a tree of your own: --set {key}.source=path:DIR"
     return SourceError(
         f"{component} {pin.version}: no origin delivers it",
-        "; ".join([*remedies, own]),
+        "; ".join([*remedies, f"or use {own}"]),
         details=details,
     )

@@ -120,7 +120,7 @@ class Sources:
             have = ", ".join(pin for pin in self.pins if pin.startswith(component))
             raise ConfigError(
                 f"no pinned source '{name}'",
-                f"choose one of {have}, or set {_KEYS[component]} to a tree of yours",
+                f"choose one of {have}, or set {_KEYS.get(component, component)} to one of yours",
             )
         return self.pins[name]
 

@@ -14,7 +14,7 @@ import pytest
 
 from harness.errors import NoSpace, SourceError
 from harness.sources import mirror
-from harness.sources.apt import Apt, UnknownVersion
+from harness.sources.apt import Apt, UnknownVersion, with_version
 from harness.sources.spec import parse
 
 DEB822 = """\
@@ -96,6 +96,53 @@ def test_a_lasting_fault_is_an_error(tmp_path: Path, waits: list[float]) -> None
         Apt(tmp_path, lambda _: None, Replies(*["E: Could not connect"] * 9)).update()
     assert caught.value.remedy
     assert len(waits) == 3
+
+
+def test_a_bad_list_of_one_suite_does_not_stop_the_other(
+    tmp_path: Path, waits: list[float]
+) -> None:
+    notes: list[str] = []
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/mirror_dists_trixie_main_binary-riscv64_Packages.lz4").touch()
+    bad = "E: Failed to fetch http://mirror/dists/sid/main/Packages.xz  Hash Sum mismatch"
+    Apt(tmp_path, notes.append, Replies(*[bad] * 9)).update()
+    assert notes[-1] == f"{bad}; what the lists here have is used"
+    assert len(waits) == 3
+
+
+class Archive:
+    """An apt whose mirror has two kernels, each with its version in its name."""
+
+    NAMES = ("image-6.12.9+deb13-riscv64", "image-6.12.107+deb13-riscv64", "image-6.12.107-rt")
+
+    def __call__(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        """Answer what `newest` asks."""
+        text = ""
+        if "pkgnames" in command:
+            text = "\n".join(self.NAMES)
+        if "madison" in command:
+            asked = command[command.index("madison") + 1 :]
+            text = "".join(
+                f"{name} | {name.split('-')[1].split('+')[0]}-1 |"
+                " http://mirror.example/debian trixie/main riscv64 Packages\n"
+                for name in asked
+            )
+        return subprocess.CompletedProcess(command, 0, text, "")
+
+
+def test_a_package_with_its_version_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = mirror.Mirror("http://mirror.example/debian", "/k.gpg")
+    monkeypatch.setattr(mirror, "find", lambda: found)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/apt-get")
+    spec = parse("apt:image-6.12.7+deb13-riscv64=6.12.7-1")
+    version = Apt(tmp_path, lambda _: None, Archive()).newest(spec, "6.12")
+    assert version == "6.12.107-1"
+    newer = with_version(spec, version)
+    assert str(newer) == "apt:image-6.12.107+deb13-riscv64=6.12.107-1"
+    plain = parse("apt:busybox-static=1:1.37.0-6+b9")
+    assert str(with_version(plain, "1:1.37.0-7")) == "apt:busybox-static=1:1.37.0-7"
 
 
 def test_an_unknown_version_renews_the_lists_once(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The debug console of a guest (SBI specification, chapter DBCN). */
+/* The consoles of a guest: that of SBI (chapter DBCN), and a 16550. */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,4 +78,29 @@ void console_call(struct vm *vm, struct kvm_run *run)
 	} else {
 		ret[0] = (unsigned long)COVE_ERR_NOT_SUPPORTED;
 	}
+}
+
+/*
+ * Registers are bytes: what is beyond the first byte of an access is zero. vCPUs
+ * of one guest may be here at the same time; print() takes the lock by itself.
+ */
+bool console_mmio(struct vm *vm, struct kvm_run *run)
+{
+	uint8_t byte = run->mmio.data[0];
+	bool sent = false;
+	unsigned int number;
+
+	if (!uart_has(&vm->uart, run->mmio.phys_addr, &number))
+		return false;
+	pthread_mutex_lock(&lock);
+	if (run->mmio.is_write) {
+		sent = uart_store(&vm->uart, number, byte);
+	} else {
+		memset(run->mmio.data, 0, sizeof(run->mmio.data));
+		run->mmio.data[0] = uart_load(&vm->uart, number, &vm->input);
+	}
+	pthread_mutex_unlock(&lock);
+	if (sent)
+		print(vm, &byte, 1);
+	return true;
 }

@@ -9,6 +9,7 @@
 #include <linux/kvm.h>
 
 #include "tvm.h"
+#include "uart.h"
 
 #define KVM_MAX_VCPUS	8
 
@@ -26,6 +27,8 @@ struct vm {
 	/* Where the console's bytes go, -1: among the events; what it reads */
 	int console;
 	const char *input;
+	/* base 0: the guest has none */
+	struct vm_uart uart;
 	/* Of a machine with several vCPUs: how it has ended, NULL while it runs */
 	const char *volatile reason;
 	struct vcpu *vcpus;
@@ -40,6 +43,9 @@ void vm_destroy(struct vm *vm);
 
 /* console.c: the guest's debug console, whose buffers are in the guest's memory */
 void console_call(struct vm *vm, struct kvm_run *run);
+
+/* console.c: its 16550; false: the access is not one to that */
+bool console_mmio(struct vm *vm, struct kvm_run *run);
 
 /* linux_guest.c */
 enum status verb_linux_guest(struct args *args);

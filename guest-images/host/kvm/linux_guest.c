@@ -9,9 +9,11 @@
 
 #include "kvm.h"
 #include "linux.h"
+#include "guest/shim.h"
 
 #define MIB		(1ULL << 20)
 #define DEFAULT_CMDLINE	"earlycon=sbi console=hvc0"
+#define UART_CMDLINE	"earlycon=uart8250,mmio,0x10000000 console=ttyS0"
 #define DEFAULT_MEMORY	(128 * MIB)
 
 struct options {
@@ -59,6 +61,8 @@ static void parse(struct args *args, struct options *options)
 
 		if (!strcmp(word, "--json"))
 			options->json = true;
+		else if (!strcmp(word, "--uart"))
+			options->guest.uart = true;
 		else if (parse_text(args, options, word) ||
 			 parse_number_of(args, options, word))
 			continue;
@@ -71,6 +75,9 @@ static void parse(struct args *args, struct options *options)
 		usage_error("IMAGE is missing");
 	if (!options->guest.vcpus || options->guest.vcpus > KVM_MAX_VCPUS)
 		usage_error("--vcpus is 1 to %d", KVM_MAX_VCPUS);
+	if (!options->guest.cmdline)
+		options->guest.cmdline = options->guest.uart ? UART_CMDLINE :
+							       DEFAULT_CMDLINE;
 }
 
 static void on_kick(int number)
@@ -171,7 +178,6 @@ enum status verb_linux_guest(struct args *args)
 		.kvm = -1, .fd = -1, .console = -1, .vcpus = vcpus,
 	};
 	struct options options = { .guest = {
-		.cmdline = DEFAULT_CMDLINE,
 		.memory = DEFAULT_MEMORY,
 		.vcpus = 1,
 	} };
@@ -182,6 +188,7 @@ enum status verb_linux_guest(struct args *args)
 	events_as_json(options.json);
 	vm.input = options.input;
 	vm.count = options.guest.vcpus;
+	vm.uart.base = options.guest.uart ? SHIM_UART : 0;
 	for (uint64_t id = 0; id < vm.count; id++)
 		vcpus[id].fd = -1;
 	if (!linux_place(&options.guest, &vm.image, &fdt, why, sizeof(why))) {

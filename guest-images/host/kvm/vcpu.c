@@ -102,8 +102,8 @@ static const char *handle_exit(struct vm *vm, struct kvm_run *run)
 		return run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN ?
 			"shutdown" : "reboot";
 	case KVM_EXIT_MMIO:
-		/* There is no device, so there is nothing at that address. */
-		return "fault";
+		/* There is no other device, so nothing is at that address. */
+		return console_mmio(vm, run) ? NULL : "fault";
 	default:
 		return "error";
 	}

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "tvm.h"
+#include "uart.h"
 
 #define VM_MAX_VCPUS	8
 
@@ -44,13 +45,6 @@ struct vm_leaf {
 	uint64_t pa;
 	uint64_t pages;
 	bool shared;
-};
-
-/* A 16550 without interrupts */
-struct vm_uart {
-	uint64_t base;
-	uint8_t registers[8];
-	uint8_t divisor[2];
 };
 
 struct vm_counts {
