@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import msgspec
 
 from harness.build.builder import Builder
-from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe
+from harness.build.kernel import IMAGE
+from harness.build.linux_guest import INITRAMFS, GuestInitramfsRecipe, GuestKernelRecipe
 from harness.host.results import GuestRun, number
 from harness.machine.deadline import slowness
 from harness.scenarios import smoke_checks
@@ -38,16 +39,21 @@ NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
 _ARRIVAL_S = 5.0
 
 
-def build(smoke: Smoke) -> str:
-    """Build what is missing, with the guest's userspace; give the machine the guest's console."""
-    smoke.builder = Builder(
-        smoke.config, smoke.ui, offline=smoke.offline, extra=(GuestInitramfsRecipe(),)
-    )
+def build(smoke: Smoke, kernel: GuestKernelRecipe | None = None) -> str:
+    """Build what is missing, with the guest's userspace; give the machine the guest's console.
+
+    Args:
+        smoke: the run.
+        kernel: what the guest's kernel comes from; None: it is the host's.
+    """
+    extra = (GuestInitramfsRecipe(), *([kernel] if kernel else []))
+    smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline, extra=extra)
     outcome = smoke.builder.run()
     smoke.artefacts = outcome.artefacts
     smoke.versions.update(outcome.artefacts.versions)
     smoke.keys = {name: place.name for name, place in outcome.places.items()}
-    smoke.files[_KERNEL] = outcome.artefacts.kernel_image.read_bytes()
+    image = outcome.places[kernel.name] / IMAGE.name if kernel else outcome.artefacts.kernel_image
+    smoke.files[_KERNEL] = image.read_bytes()
     initrd = outcome.places[GuestInitramfsRecipe.name] / INITRAMFS
     smoke.files[_INITRD] = initrd.read_bytes()
     _add_console(smoke)
@@ -113,7 +119,7 @@ def nonce(smoke: Smoke, vcpus: int) -> str:
     return f"{smoke.nonce(f'linux {vcpus}'):016x}"
 
 
-def _console(smoke: Smoke, start: int) -> list[str]:
+def console_lines(smoke: Smoke, start: int) -> list[str]:
     """Return the lines on the guest's console behind the byte `start`, up to its power off."""
     path = smoke.run.file(CONSOLE_LOG)
     deadline = time.monotonic() + _ARRIVAL_S
@@ -187,7 +193,7 @@ def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
     began = time.monotonic()
     run = launch(smoke, vcpus, *options)
     smoke.metrics[f"linux_{vcpus}_s"] = time.monotonic() - began
-    lines = _console(smoke, start)
+    lines = console_lines(smoke, start)
     end = run.first("vm") or {}
     if run.error or end.get("reason") != "shutdown":
         raise CheckFailed(

@@ -8,6 +8,7 @@
 
 #include <linux/kvm.h>
 
+#include "devices.h"
 #include "tvm.h"
 
 #define KVM_MAX_VCPUS	8
@@ -30,6 +31,9 @@ struct vm {
 	const char *volatile reason;
 	struct vcpu *vcpus;
 	uint64_t count;
+	struct devices devices;
+	/* vCPU 0 has been told of an external interrupt */
+	bool interrupting;
 };
 
 bool vm_create(struct vm *vm);
@@ -40,6 +44,9 @@ void vm_destroy(struct vm *vm);
 
 /* console.c: the guest's debug console, whose buffers are in the guest's memory */
 void console_call(struct vm *vm, struct kvm_run *run);
+
+/* devices.c: an access to a device; false: there is none */
+bool device_access(struct vm *vm, struct kvm_run *run);
 
 /* linux_guest.c */
 enum status verb_linux_guest(struct args *args);

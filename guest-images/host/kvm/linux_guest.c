@@ -9,6 +9,7 @@
 
 #include "kvm.h"
 #include "linux.h"
+#include "options.h"
 
 #define MIB		(1ULL << 20)
 #define DEFAULT_CMDLINE	"earlycon=sbi console=hvc0"
@@ -16,6 +17,7 @@
 
 struct options {
 	struct linux_guest guest;
+	struct devices_wish wish;
 	const char *console;
 	const char *input;
 	uint64_t timeout_s;
@@ -60,6 +62,7 @@ static void parse(struct args *args, struct options *options)
 		if (!strcmp(word, "--json"))
 			options->json = true;
 		else if (parse_text(args, options, word) ||
+			 devices_option(args, &options->wish, word) ||
 			 parse_number_of(args, options, word))
 			continue;
 		else if (!strncmp(word, "--", 2) || options->guest.kernel)
@@ -71,6 +74,7 @@ static void parse(struct args *args, struct options *options)
 		usage_error("IMAGE is missing");
 	if (!options->guest.vcpus || options->guest.vcpus > KVM_MAX_VCPUS)
 		usage_error("--vcpus is 1 to %d", KVM_MAX_VCPUS);
+	options->guest.devices.count = devices_wished(&options->wish);
 }
 
 static void on_kick(int number)
@@ -150,6 +154,7 @@ static enum status live(struct vm *vm, uint64_t fdt)
 	}
 	for (uint64_t id = 0; id < vm->count; id++)
 		vcpu_destroy(&vm->vcpus[id]);
+	devices_close(&vm->devices);
 	vm_destroy(vm);
 	report_done();
 	return status;
@@ -186,6 +191,10 @@ enum status verb_linux_guest(struct args *args)
 		vcpus[id].fd = -1;
 	if (!linux_place(&options.guest, &vm.image, &fdt, why, sizeof(why))) {
 		report_refusal("linux", why);
+		return STATUS_USAGE;
+	}
+	if (!devices_open(&vm.devices, &options.wish, why, sizeof(why))) {
+		report_refusal("devices", why);
 		return STATUS_USAGE;
 	}
 	if (!open_console(&vm, options.console))

@@ -102,8 +102,9 @@ static const char *handle_exit(struct vm *vm, struct kvm_run *run)
 		return run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN ?
 			"shutdown" : "reboot";
 	case KVM_EXIT_MMIO:
-		/* There is no device, so there is nothing at that address. */
-		return "fault";
+		if (!device_access(vm, run))
+			return "fault";
+		return devices_offence(&vm->devices) ? "device" : NULL;
 	default:
 		return "error";
 	}

@@ -6,6 +6,8 @@
 #ifndef LINUX_H
 #define LINUX_H
 
+#include "guest/shim.h"
+#include "tree.h"
 #include "tvm.h"
 
 struct linux_guest {
@@ -19,7 +21,15 @@ struct linux_guest {
 	uint64_t vcpus;
 	/* It has a 16550 at SHIM_UART */
 	bool uart;
+	/* count, pool_size and unpooled; the rest is filled in here */
+	struct devices_tree devices;
 };
+
+/* Where the pool of shared buffers is: at the end of the guest's memory */
+static inline uint64_t linux_pool(const struct linux_guest *guest)
+{
+	return SHIM_BASE + guest->memory - guest->devices.pool_size;
+}
 
 /**
  * Place all that the guest needs. Files stay mapped for as long as the tool runs.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "options.h"
 #include "guest/shim.h"
 #include "vm.h"
 
@@ -14,9 +15,12 @@
 #define DEFAULT_CMDLINE	"earlycon=sbi console=hvc0"
 #define UART_CMDLINE	"earlycon=uart8250,mmio,0x10000000 console=ttyS0"
 #define DEFAULT_MEMORY	(128 * MIB)
+/* What devices have for their buffers; a network alone takes a quarter of it */
+#define POOL_SIZE	(2 * BLOCK_SIZE)
 
 struct linux_options {
 	struct linux_guest guest;
+	struct devices_wish wish;
 	const char *console;
 	uint64_t timeout_s;
 	bool json;
@@ -33,6 +37,10 @@ static bool parse_flag(struct vm *vm, struct linux_options *options,
 		options->guest.uart = true;
 	else if (!strcmp(word, "--dirty"))
 		vm->tvm->dirty = true;
+	else if (!strcmp(word, "--unpooled"))
+		options->guest.devices.unpooled = true;
+	else if (!strcmp(word, "--pry"))
+		vm->pry = true;
 	else
 		return false;
 	return true;
@@ -79,6 +87,7 @@ static void parse(struct args *args, struct vm *vm,
 		const char *word = args_word(args, "IMAGE");
 
 		if (parse_flag(vm, options, word) ||
+		    devices_option(args, &options->wish, word) ||
 		    parse_file(args, options, word) ||
 		    parse_value(args, vm, options, word))
 			continue;
@@ -93,6 +102,9 @@ static void parse(struct args *args, struct vm *vm,
 	if (vm->tvm->sdid > COVE_A6_SDID_MASK)
 		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
 	options->guest.vcpus = vm->count;
+	options->guest.devices.count = devices_wished(&options->wish);
+	if (options->guest.devices.count)
+		options->guest.devices.pool_size = POOL_SIZE;
 	if (!options->guest.cmdline)
 		options->guest.cmdline = options->guest.uart ? UART_CMDLINE :
 							       DEFAULT_CMDLINE;
@@ -142,8 +154,14 @@ enum status verb_linux(struct args *args)
 		event_error("linux", COVE_ERR_INVALID_PARAM, "%s", why);
 		return STATUS_USAGE;
 	}
+	if (!devices_open(&vm.devices, &options.wish, why, sizeof(why))) {
+		event_error("devices", COVE_ERR_INVALID_PARAM, "%s", why);
+		return STATUS_USAGE;
+	}
 	if (!open_console(&vm, options.console))
 		return STATUS_USAGE;
+	vm.pool.gpa = linux_pool(&options.guest);
+	vm.pool.size = options.guest.devices.pool_size;
 	tvm.vcpus = vm.count;
 	vm.uart.base = options.guest.uart ? SHIM_UART : 0;
 	tvm.spare.pages = options.guest.memory / PAGE_SIZE;
