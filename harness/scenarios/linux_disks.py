@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks of Linux with devices: three guests, one after the other, use the same two disks.
 
-The first disk is bytes: the host fills its first MiB, each guest writes behind it. The second one
-has a file system: each guest finds the files of those before it.
+The first disk is bytes: the host fills its first 256 KiB, each guest writes behind it. The second
+one has a file system: each guest finds the files of those before it.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _RAW = "/tmp/vda"
 _FILES = "/tmp/vdb"
 _DEVICES = ("--disk", _RAW, "--disk", _FILES, "--rng", "--net")
 _KVM_CONSOLE = "/tmp/kvm.console"
-_FILLED = 1 << 20
-_RAW_NUMBERS = 100000
+_FILLED = 4 << 16
+_RAW_NUMBERS = 40000
 _FILE_NUMBERS = 20000
-_RANDOM = 65536
+_RANDOM = 4096
 _ECHOES = (8, 56, 1000, 1472)
 _USAGE = 2
-# One for each device and, of the network, each queue has the same.
+# One for each device
 _INTERRUPTS = 4
 # In the order in which they run.
 _GUESTS = ("tvm", "kvm", "again")
@@ -59,13 +59,13 @@ def prepare(smoke: Smoke) -> str:
     """Make the disks; note what the host has written."""
     shell = smoke.need_host().shell
     result = shell.run(
-        f"dd if=/dev/urandom of={_RAW} bs=64k count=16 2>&1 &&"
-        f" dd if=/dev/zero of={_RAW} bs=64k seek=16 count=32 2>&1 &&"
+        f"dd if=/dev/urandom of={_RAW} bs=64k count=4 2>&1 &&"
+        f" dd if=/dev/zero of={_RAW} bs=64k seek=4 count=12 2>&1 &&"
         f" dd if=/dev/zero of={_FILES} bs=64k count=64 2>&1"
     )
     if not result.ok:
         raise CheckFailed("the host cannot make the disks", details=result.output.splitlines())
-    return f"{_RAW} of 3 MiB, the first of them random; {_FILES} of 4 MiB, empty"
+    return f"{_RAW} of 1 MiB, a quarter of it random; {_FILES} of 4 MiB, empty"
 
 
 def _host_hash(smoke: Smoke, skip: int, size: int) -> str:
@@ -130,6 +130,17 @@ def _check(smoke: Smoke, guest: str, lines: Sequence[str], vcpus: int) -> str:
     return said
 
 
+def _need_those_before(smoke: Smoke, guest: str) -> None:
+    """Skip a guest that could not find on the disks what it has to.
+
+    Raises:
+        Skipped: a guest before it has failed.
+    """
+    for name in _GUESTS[: _GUESTS.index(guest)]:
+        if f"random_{name}" not in smoke.metrics:
+            raise Skipped(f"`{name}` has not left the disks as it has to")
+
+
 def _run_tvm(smoke: Smoke, guest: str, vcpus: int, *options: str) -> tuple[GuestRun, list[str]]:
     """Run a TVM to its end; check that nothing of it is left."""
     host = smoke.need_host()
@@ -154,7 +165,7 @@ def _check_gone(smoke: Smoke, run: GuestRun) -> str:
     return smoke_checks.check_teardown(host, run, run, smoke.before, after)
 
 
-def _check_private(run: GuestRun, pooled: bool = True) -> str:
+def check_private(run: GuestRun, pooled: bool = True) -> str:
     """Check that the host can read what the guest shares, and no other page of it.
 
     Args:
@@ -175,6 +186,7 @@ def _check_private(run: GuestRun, pooled: bool = True) -> str:
 
 
 def _devices_of_tvm(smoke: Smoke, guest: str, vcpus: int) -> str:
+    _need_those_before(smoke, guest)
     run, lines = _run_tvm(smoke, guest, vcpus, "--pry")
     end = run.first("vm") or {}
     if run.error or end.get("reason") != "shutdown":
@@ -183,7 +195,7 @@ def _devices_of_tvm(smoke: Smoke, guest: str, vcpus: int) -> str:
             "see guest-console.log, tsm.log",
             details=[line[:100] for line in (lines[-5:] or run.messages[-5:])],
         )
-    closed = _check_private(run)
+    closed = check_private(run)
     said = _check(smoke, guest, lines, vcpus)
     gone = _check_gone(smoke, run)
     smoke.metrics[f"devices_{guest}_mmio"] = number(end, "mmio")
@@ -202,10 +214,10 @@ def again(smoke: Smoke) -> str:
 
 def kvm(smoke: Smoke) -> str:
     """Run the same kernel as a plain KVM guest with the same devices, on the TVM's disks."""
+    _need_those_before(smoke, "kvm")
     host = smoke.need_host()
     seconds = smoke.config.timeouts.guest_s
-    vcpus = min(2, smoke.config.machine.harts)
-    words = [*words_of(_KVM_CONSOLE, vcpus, _asked(smoke, "kvm")), *_DEVICES]
+    words = [*words_of(_KVM_CONSOLE, 1, _asked(smoke, "kvm")), *_DEVICES]
     limit = math.ceil(seconds * slowness())
     command = shlex.join(["kvm", *words, "--json", "--timeout", str(limit)])
     result = host.shell.run(command, seconds + 10.0)
@@ -215,7 +227,7 @@ def kvm(smoke: Smoke) -> str:
     smoke.run.write("kvm-console.log", "\n".join(lines) + "\n")
     if run.trouble:
         raise CheckFailed(f"KVM: {run.trouble}", "see kvm-console.log", details=lines[-5:])
-    said = _check(smoke, "kvm", lines, vcpus)
+    said = _check(smoke, "kvm", lines, 1)
     return f"{said}; the files of the TVM are as it wrote them"
 
 
@@ -232,7 +244,7 @@ def outside(smoke: Smoke) -> str:
         )
     if any(line.startswith("devices: ") for line in lines):
         raise CheckFailed("the guest had an answer of its devices", details=lines[-5:])
-    closed = _check_private(run, pooled=False)
+    closed = check_private(run, pooled=False)
     return f"{refused.get('message')}; {closed}"
 
 

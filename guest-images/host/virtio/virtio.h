@@ -40,10 +40,10 @@ struct window {
 static inline void *window_at(const struct window *window, uint64_t gpa,
 			      uint64_t size)
 {
+	/* In front of the window it is a very large one. */
 	uint64_t offset = gpa - window->base;
 
-	if (gpa < window->base || offset > window->size ||
-	    size > window->size - offset)
+	if (offset > window->size || size > window->size - offset)
 		return NULL;
 	return window->bytes + offset;
 }
