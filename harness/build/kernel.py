@@ -33,7 +33,7 @@ class KernelRecipe(Recipe):
     """Linux with the small configuration of guest-images/host/kernel.config."""
 
     name = "kernel"
-    sources = ("linux", "host")
+    sources: ClassVar[tuple[str, ...]] = ("linux", "host")
     programs = ("make", "gcc", "bison", "flex", "bc")
 
     def inputs(self, facts: Facts) -> Inputs:

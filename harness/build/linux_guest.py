@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from harness.build import cpio
 from harness.build.kernel import FRAGMENT, IMAGE, KernelRecipe
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
@@ -43,7 +45,7 @@ class GuestKernelRecipe(KernelRecipe):
     """Linux with drivers of virtio devices and the restricted DMA pool, without KVM."""
 
     name = "guest-kernel"
-    sources = ("linux", "host", "tvm")
+    sources: ClassVar[tuple[str, ...]] = ("linux", "host", "tvm")
 
     def inputs(self, facts: Facts) -> Inputs:
         """Depend on what the host's kernel depends on, and on the guest's own fragment."""
