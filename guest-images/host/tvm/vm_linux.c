@@ -37,8 +37,6 @@ static bool parse_flag(struct vm *vm, struct linux_options *options,
 		options->guest.uart = true;
 	else if (!strcmp(word, "--dirty"))
 		vm->tvm->dirty = true;
-	else if (!strcmp(word, "--unpooled"))
-		options->guest.devices.unpooled = true;
 	else if (!strcmp(word, "--pry"))
 		vm->pry = true;
 	else
@@ -75,6 +73,8 @@ static bool parse_value(struct args *args, struct vm *vm,
 		vm->tvm->sdid = args_number(args, word);
 	else if (!strcmp(word, "--timeout"))
 		options->timeout_s = args_number(args, word);
+	else if (!strcmp(word, "--unpooled"))
+		options->guest.devices.unpooled |= 1U << args_number(args, word) % 32;
 	else
 		return false;
 	return true;

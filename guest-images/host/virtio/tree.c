@@ -70,7 +70,7 @@ static void put_device(struct fdt *fdt, const struct devices_tree *tree,
 	fdt_cell(fdt, "interrupt-parent", PHANDLE_PLIC);
 	fdt_cell(fdt, "interrupts", number + 1);
 	fdt_empty(fdt, "dma-coherent");
-	if (tree->pool_size && !tree->unpooled)
+	if (tree->pool_size && !(tree->unpooled >> number & 1))
 		fdt_cell(fdt, "memory-region", PHANDLE_POOL);
 	fdt_end(fdt);
 }

@@ -3,7 +3,6 @@
 #ifndef DEVICES_TREE_H
 #define DEVICES_TREE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct fdt;
@@ -17,8 +16,8 @@ struct devices_tree {
 	/* What the guest shares for their buffers; size 0: they reach all of it */
 	uint64_t pool;
 	uint64_t pool_size;
-	/* The kernel is not told to use it */
-	bool unpooled;
+	/* Bit n: the kernel is not told that device n has to use it */
+	uint32_t unpooled;
 };
 
 void devices_put_tree(struct fdt *fdt, const struct devices_tree *tree);
