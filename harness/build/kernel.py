@@ -14,6 +14,7 @@ from harness.errors import BuildError, ConfigError
 from harness.files import sha256_of
 
 IMAGE = Path("arch/riscv/boot/Image")
+FRAGMENT = "kernel.config"
 _OPTION = re.compile(r"^(CONFIG_\w+)=(.+)$")
 # Nothing of the machine or the moment of the build goes into the kernel.
 REPRODUCIBLE = {
@@ -32,21 +33,30 @@ class KernelRecipe(Recipe):
     """Linux with the small configuration of guest-images/host/kernel.config."""
 
     name = "kernel"
-    sources = ("linux", "host")
+    sources: ClassVar[tuple[str, ...]] = ("linux", "host")
     programs = ("make", "gcc", "bison", "flex", "bc")
 
     def inputs(self, facts: Facts) -> Inputs:
         """Depend on the kernel's tree and the configuration fragment."""
         return {
             "linux": facts.sources.identify("linux").id,
-            "fragment": facts.sources.part("host", "kernel.config"),
+            "fragment": facts.sources.part("host", FRAGMENT),
             "compiler": facts.compiler,
         }
 
     def build(self, bench: Bench) -> None:
         """Configure, check that the configuration took, build, and keep what modules need."""
+        output = self.make(bench, bench.sources.materialise("host") / FRAGMENT, "Image", "modules")
+        prune(output)
+        shutil.move(output, bench.out / "build")
+
+    def make(self, bench: Bench, fragment: Path, *targets: str) -> Path:
+        """Build with a configuration fragment; return the build folder.
+
+        Raises:
+            BuildError: an option of the fragment did not take, or the kernel does not build.
+        """
         tree = bench.sources.materialise("linux")
-        fragment = bench.sources.materialise("host") / "kernel.config"
         output = bench.work / "build"
         output.mkdir()
         bench.expect("linux", "a Linux tree", "Kconfig", "host.source")
@@ -56,9 +66,8 @@ class KernelRecipe(Recipe):
         configure = {**environment, "KCONFIG_ALLCONFIG": str(fragment)}
         bench.make(*common, "allnoconfig", environment=configure)
         check_options(fragment, output / ".config")
-        bench.make(*common, "Image", "modules", environment=environment)
-        prune(output)
-        shutil.move(output, bench.out / "build")
+        bench.make(*common, *targets, environment=environment)
+        return output
 
 
 def check_options(fragment: Path, result: Path) -> None:

@@ -43,13 +43,14 @@ class TvmToolRecipe(_ToolRecipe):
     """The `tvm` tool, which launches TVMs and makes calls."""
 
     name = "tvm"
+    uses = ("virtio",)
 
 
 class KvmToolRecipe(_ToolRecipe):
     """The `kvm` tool, which runs plain guests of the host's KVM."""
 
     name = "kvm"
-    uses = ("tvm",)
+    uses = ("tvm", "virtio")
 
 
 class GuestsRecipe(Recipe):

@@ -19,6 +19,8 @@ import msgspec
 from harness.build.builder import Builder
 from harness.build.guest_files import guest_files, needs_uart, recipes
 from harness.build.image import banner_of
+from harness.build.kernel import IMAGE
+from harness.build.linux_guest import GuestKernelRecipe
 from harness.config.schema import Config
 from harness.host.results import GuestRun, number
 from harness.machine.deadline import slowness
@@ -40,17 +42,25 @@ NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
 _ARRIVAL_S = 5.0
 
 
-def build(smoke: Smoke) -> str:
-    """Build what is missing, with the guest's userspace; give the machine the guest's console."""
-    smoke.builder = Builder(
-        smoke.config, smoke.ui, offline=smoke.offline, extra=recipes(smoke.config)
-    )
+def build(smoke: Smoke, kernel: GuestKernelRecipe | None = None) -> str:
+    """Build what is missing, with the guest's userspace; give the machine the guest's console.
+
+    Args:
+        smoke: the run.
+        kernel: what the guest's kernel comes from; None: what `tvm.kernel` says.
+    """
+    if kernel is not None:
+        tvm = msgspec.structs.replace(smoke.config.tvm, kernel=None)
+        smoke.config = msgspec.structs.replace(smoke.config, tvm=tvm)
+    extra = (*recipes(smoke.config), *([kernel] if kernel else []))
+    smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline, extra=extra)
     outcome = smoke.builder.run()
     smoke.artefacts = outcome.artefacts
     smoke.versions.update(outcome.artefacts.versions)
     smoke.keys = {name: place.name for name, place in outcome.places.items()}
     files = guest_files(smoke.config, outcome.places)
-    smoke.files[KERNEL] = files.kernel
+    own = outcome.places[kernel.name] / IMAGE.name if kernel else None
+    smoke.files[KERNEL] = own.read_bytes() if own else files.kernel
     smoke.files[_INITRD] = files.initrd
     _add_console(smoke)
     return f"built {', '.join(outcome.built)}" if outcome.built else "all is up to date"
@@ -120,7 +130,7 @@ def nonce(smoke: Smoke, vcpus: int) -> str:
     return f"{smoke.nonce(f'linux {vcpus}'):016x}"
 
 
-def _console(smoke: Smoke, start: int) -> list[str]:
+def console_lines(smoke: Smoke, start: int) -> list[str]:
     """Return the lines on the guest's console behind the byte `start`, up to its power off."""
     path = smoke.run.file(CONSOLE_LOG)
     deadline = time.monotonic() + _ARRIVAL_S
@@ -206,7 +216,7 @@ def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
     began = time.monotonic()
     run = launch(smoke, vcpus, *options)
     smoke.metrics[f"linux_{vcpus}_s"] = time.monotonic() - began
-    lines = _console(smoke, start)
+    lines = console_lines(smoke, start)
     end = run.first("vm") or {}
     if run.error or end.get("reason") != "shutdown":
         raise CheckFailed(

@@ -42,6 +42,7 @@ SCENARIOS: dict[str, str] = {
     "containment": "containment",
     "covi": "covi",
     "interrupt-sweep": "sweep",
+    "linux-devices": "linux_devices",
     "linux-tvm": "linux",
     "payload": "own_payload",
     "smoke": "smoke",

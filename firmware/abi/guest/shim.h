@@ -31,6 +31,10 @@ enum shim_kind {
 	SHIM_MMIO = 1,
 	/** Memory that nobody has measured has to be zero */
 	SHIM_ZERO = 2,
+	/** COVG share_memory_region */
+	SHIM_SHARE = 3,
+	/** COVG allow_external_interrupt of the number in base, for this vCPU */
+	SHIM_ALLOW = 4,
 };
 
 struct shim_step {

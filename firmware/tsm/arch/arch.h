@@ -143,7 +143,8 @@ struct guest_space {
 size_t arch_vector_size(void);
 
 /**
- * A vCPU that was never run: VS-mode, satp = 0, all registers but these 0.
+ * A vCPU that was never run: VS-mode, satp = 0, all registers but these 0. Its
+ * user mode may read the counters.
  * @param vector room for its V registers, any alignment of 8
  */
 void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,

@@ -99,6 +99,12 @@ void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,
 	guest->vsstatus = VSSTATUS_UXL_64;
 	/* No timer interrupt before the guest asks for one. */
 	guest->vstimecmp = ~0UL;
+	/*
+	 * A guest's user mode may read what its kernel may, until the kernel
+	 * says otherwise. Linux leaves that to the firmware unless it has a PMU
+	 * driver, and its vDSO reads the time.
+	 */
+	guest->scounteren = GUEST_COUNTERS;
 }
 
 static void load_fp(const struct guest_context *guest)

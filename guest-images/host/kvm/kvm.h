@@ -8,6 +8,7 @@
 
 #include <linux/kvm.h>
 
+#include "devices.h"
 #include "tvm.h"
 #include "uart.h"
 
@@ -33,6 +34,9 @@ struct vm {
 	const char *volatile reason;
 	struct vcpu *vcpus;
 	uint64_t count;
+	struct devices devices;
+	/* vCPU 0 has been told of an external interrupt */
+	bool interrupting;
 };
 
 bool vm_create(struct vm *vm);
@@ -46,6 +50,8 @@ void console_call(struct vm *vm, struct kvm_run *run);
 
 /* console.c: its 16550; false: the access is not one to that */
 bool console_mmio(struct vm *vm, struct kvm_run *run);
+/* devices.c: an access to a device; false: there is none */
+bool device_access(struct vm *vm, struct kvm_run *run);
 
 /* linux_guest.c */
 enum status verb_linux_guest(struct args *args);

@@ -9,6 +9,7 @@
 
 #include "kvm.h"
 #include "linux.h"
+#include "options.h"
 #include "guest/shim.h"
 
 #define MIB		(1ULL << 20)
@@ -18,6 +19,7 @@
 
 struct options {
 	struct linux_guest guest;
+	struct devices_wish wish;
 	const char *console;
 	const char *input;
 	uint64_t timeout_s;
@@ -64,6 +66,7 @@ static void parse(struct args *args, struct options *options)
 		else if (!strcmp(word, "--uart"))
 			options->guest.uart = true;
 		else if (parse_text(args, options, word) ||
+			 devices_option(args, &options->wish, word) ||
 			 parse_number_of(args, options, word))
 			continue;
 		else if (!strncmp(word, "--", 2) || options->guest.kernel)
@@ -78,6 +81,7 @@ static void parse(struct args *args, struct options *options)
 	if (!options->guest.cmdline)
 		options->guest.cmdline = options->guest.uart ? UART_CMDLINE :
 							       DEFAULT_CMDLINE;
+	options->guest.devices.count = devices_wished(&options->wish);
 }
 
 static void on_kick(int number)
@@ -157,6 +161,7 @@ static enum status live(struct vm *vm, uint64_t fdt)
 	}
 	for (uint64_t id = 0; id < vm->count; id++)
 		vcpu_destroy(&vm->vcpus[id]);
+	devices_close(&vm->devices);
 	vm_destroy(vm);
 	report_done();
 	return status;
@@ -193,6 +198,10 @@ enum status verb_linux_guest(struct args *args)
 		vcpus[id].fd = -1;
 	if (!linux_place(&options.guest, &vm.image, &fdt, why, sizeof(why))) {
 		report_refusal("linux", why);
+		return STATUS_USAGE;
+	}
+	if (!devices_open(&vm.devices, &options.wish, why, sizeof(why))) {
+		report_refusal("devices", why);
 		return STATUS_USAGE;
 	}
 	if (!open_console(&vm, options.console))

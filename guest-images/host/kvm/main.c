@@ -10,7 +10,8 @@ static const char usage[] =
 "          --yield gives the CPU away at every exit;\n"
 "          SIGUSR1: console calls of the guest answer 1, which may mean it ends\n"
 "       kvm linux IMAGE [--initrd FILE] [--cmdline TEXT] [--memory MIB] [--vcpus N]\n"
-"     [--uart] [--console FILE] [--input TEXT] [--json] [--timeout SECONDS]\n"
+"     [--uart] [--console FILE] [--input TEXT] [--disk FILE]... [--rng] [--net]\n"
+"     [--json] [--timeout SECONDS]\n"
 "          the same for a Linux kernel, placed as `tvm linux` places it\n"
 "exit status: 0 the guest has ended by its own will, 1 it has not, 2 wrong use\n";
 

@@ -102,8 +102,11 @@ static const char *handle_exit(struct vm *vm, struct kvm_run *run)
 		return run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN ?
 			"shutdown" : "reboot";
 	case KVM_EXIT_MMIO:
-		/* There is no other device, so nothing is at that address. */
-		return console_mmio(vm, run) ? NULL : "fault";
+		if (console_mmio(vm, run))
+			return NULL;
+		if (!device_access(vm, run))
+			return "fault";
+		return devices_offence(&vm->devices) ? "device" : NULL;
 	default:
 		return "error";
 	}

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices.h"
 #include "fdt.h"
 #include "linux.h"
 #include "guest/shim.h"
@@ -78,7 +79,7 @@ static bool add(struct place *place, struct segment segment)
 	if (!segment.pages)
 		segment.pages = round_up(segment.size, PAGE_SIZE) / PAGE_SIZE;
 	if (segment.gpa + segment.pages * PAGE_SIZE >
-	    SHIM_BASE + place->guest->memory)
+	    linux_pool(place->guest))
 		return REFUSE(place, "kernel and initramfs do not fit into %" PRIu64 " MiB; give more --memory",
 			      place->guest->memory >> 20);
 	image->segments[image->count++] = segment;
@@ -147,6 +148,25 @@ static bool add_initrd(struct place *place, uint64_t behind)
 	return add(place, segment);
 }
 
+static void step(struct shim_params *params, enum shim_kind kind,
+		 uint64_t base, uint64_t size)
+{
+	params->steps[params->count++] = (struct shim_step){
+		.kind = kind, .base = base, .size = size,
+	};
+}
+
+static void add_device_steps(struct shim_params *params,
+			     const struct linux_guest *guest)
+{
+	step(params, SHIM_MMIO, DEVICES_PLIC, PLIC_SIZE);
+	step(params, SHIM_MMIO, DEVICES_VIRTIO,
+	     guest->devices.count * DEVICES_STRIDE);
+	step(params, SHIM_SHARE, linux_pool(guest), guest->devices.pool_size);
+	/* Without AIA an interrupt has no number: any that is allowed will do. */
+	step(params, SHIM_ALLOW, 1, 0);
+}
+
 static bool add_shim(struct place *place)
 {
 	static struct shim_params params = { .magic = SHIM_MAGIC };
@@ -174,12 +194,14 @@ static bool add_shim(struct place *place)
 			.base = SHIM_UART,
 			.size = SHIM_UART_SIZE,
 		};
-	/* The last block: the kernel has not been there, nor has the VMM. */
+	/* The last block of its own: the kernel has not been there, nor has the VMM. */
 	params.steps[0] = (struct shim_step){
 		.kind = SHIM_ZERO,
-		.base = SHIM_BASE + place->guest->memory - BLOCK_SIZE,
+		.base = linux_pool(place->guest) - BLOCK_SIZE,
 		.size = BLOCK_SIZE,
 	};
+	if (place->guest->devices.count)
+		add_device_steps(&params, place->guest);
 	place->image->entry = shim.entry;
 	return add(place, page);
 }
@@ -246,6 +268,15 @@ static void put_uart(struct fdt *fdt)
 	fdt_end(fdt);
 }
 
+static void put_devices(struct fdt *fdt, const struct linux_guest *guest)
+{
+	struct devices_tree tree = guest->devices;
+
+	tree.vcpus = guest->vcpus;
+	tree.pool = linux_pool(guest);
+	devices_put_tree(fdt, &tree);
+}
+
 static void put_tree(struct fdt *fdt, const struct place *place,
 		     uint32_t frequency)
 {
@@ -271,6 +302,7 @@ static void put_tree(struct fdt *fdt, const struct place *place,
 	fdt_end(fdt);
 	if (place->guest->uart)
 		put_uart(fdt);
+	put_devices(fdt, place->guest);
 	fdt_end(fdt);
 }
 

@@ -6,6 +6,8 @@
 #ifndef LINUX_H
 #define LINUX_H
 
+#include "guest/shim.h"
+#include "tree.h"
 #include "tvm.h"
 
 struct linux_guest {
@@ -21,7 +23,15 @@ struct linux_guest {
 	bool uart;
 	/* The kernel may be any payload: an ELF file or a flat binary */
 	bool payload;
+	/* count, pool_size and unpooled; the rest is filled in here */
+	struct devices_tree devices;
 };
+
+/* Where the pool of shared buffers is: at the end of the guest's memory */
+static inline uint64_t linux_pool(const struct linux_guest *guest)
+{
+	return SHIM_BASE + guest->memory - guest->devices.pool_size;
+}
 
 /*
  * Where a payload has its device tree: behind all that it can be linked to. The

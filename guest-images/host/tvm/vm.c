@@ -108,12 +108,14 @@ static void wait_for_interrupt(struct vm_vcpu *vcpu)
 	uint64_t ns;
 
 	vm->counts.waits++;
+	vm_devices_interrupt(vcpu);
 	while (!vm->reason && !vcpu->kicked && !vcpu->run.hvip &&
 	       !stop_requested()) {
 		ns = until_timer(&vcpu->run);
 		if (!ns)
 			break;
 		wait_ns(vm, ns);
+		vm_devices_interrupt(vcpu);
 	}
 }
 
@@ -199,6 +201,7 @@ static void turn(struct vm_vcpu *vcpu)
 
 	vcpu->kicked = false;
 	vcpu->run.max_interrupts = INTERRUPTS_A_TURN;
+	vm_devices_interrupt(vcpu);
 	vcpu->inside = true;
 	pthread_mutex_unlock(&vm->lock);
 	error = ioctl(vm->tvm->fd, COVH_RUN, &vcpu->run) ? errno : 0;
@@ -306,8 +309,11 @@ bool vm_live(struct vm *vm)
 		vm->counts.launch_ticks = launched - began;
 		begin(vm);
 		vm_memory_begin(vm);
-		run_all(vm);
+		if (vm_devices_begin(vm))
+			run_all(vm);
 		vm->counts.run_ticks = now() - launched;
+		vm_pry(vm);
+		vm_devices_report(vm);
 		report(vm);
 		ok = !strcmp(vm->reason, "shutdown") ||
 		     !strcmp(vm->reason, "reboot");
@@ -315,6 +321,7 @@ bool vm_live(struct vm *vm)
 	ok &= tvm_teardown(vm->tvm);
 	/* Shared pages are ours again now that no TVM maps them. */
 	vm_memory_end(vm);
+	vm_devices_end(vm);
 	return ok;
 }
 

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "devices.h"
 #include "tvm.h"
 #include "uart.h"
 
@@ -45,6 +46,19 @@ struct vm_leaf {
 	uint64_t pa;
 	uint64_t pages;
 	bool shared;
+	/* Of the pool that devices have their buffers in: freed with it */
+	bool pool;
+};
+
+/* What the guest shares for its devices, as one piece of the host's memory */
+struct vm_pool {
+	uint64_t gpa;
+	/* Bytes, whole blocks; 0: there is none */
+	uint64_t size;
+	uint64_t pa;
+	uint8_t *bytes;
+	/* The guest has, or has had, it all */
+	bool given;
 };
 
 struct vm_counts {
@@ -85,6 +99,10 @@ struct vm {
 	uint8_t device[PAGE_SIZE];
 	/* base 0: the guest has none */
 	struct vm_uart uart;
+	struct devices devices;
+	struct vm_pool pool;
+	/* Try, before the TVM goes, to read every page of it */
+	bool pry;
 	struct vm_counts counts;
 };
 
@@ -111,6 +129,25 @@ void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa);
 void vm_change_region(struct vm_vcpu *vcpu, bool share);
 /* Copy from a page that the guest shares with us; false if it does not. */
 bool vm_read_shared(struct vm *vm, uint64_t gpa, void *to, uint64_t size);
+
+/* For a leaf that vm_devices.c has added */
+void vm_add_leaf(struct vm *vm, struct vm_leaf leaf);
+
+/* vm_devices.c */
+bool vm_devices_begin(struct vm *vm);
+void vm_devices_end(struct vm *vm);
+/* The guest touches what it shares for its devices; false: it is not that. */
+bool vm_devices_demand(struct vm *vm, uint64_t gpa);
+/* The guest has taken a part of it back: devices touch nothing any more. */
+void vm_devices_forget(struct vm *vm);
+bool vm_devices_access(struct vm_vcpu *vcpu, uint64_t gpa, bool store,
+		       unsigned int size, uint64_t *value);
+/* Interrupts of devices as they are now, for the vCPU's next run */
+void vm_devices_interrupt(struct vm_vcpu *vcpu);
+void vm_devices_report(const struct vm *vm);
+
+/* vm_pry.c: read every page that the TVM has, as only a broken TSM allows */
+void vm_pry(const struct vm *vm);
 
 /* vm_calls.c: the guest's console */
 void vm_console_print(const struct vm *vm, const char *bytes, uint64_t count);

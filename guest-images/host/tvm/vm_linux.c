@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "options.h"
 #include "guest/shim.h"
 #include "vm.h"
 
@@ -17,9 +18,12 @@
 #define DEFAULT_CMDLINE	"earlycon=sbi console=hvc0"
 #define UART_CMDLINE	"earlycon=uart8250,mmio,0x10000000 console=ttyS0"
 #define DEFAULT_MEMORY	(128 * MIB)
+/* What devices have for their buffers; a network alone takes a quarter of it */
+#define POOL_SIZE	(2 * BLOCK_SIZE)
 
 struct linux_options {
 	struct linux_guest guest;
+	struct devices_wish wish;
 	const char *console;
 	uint64_t timeout_s;
 	bool json;
@@ -36,6 +40,8 @@ static bool parse_flag(struct vm *vm, struct linux_options *options,
 		options->guest.uart = true;
 	else if (!strcmp(word, "--dirty"))
 		vm->tvm->dirty = true;
+	else if (!strcmp(word, "--pry"))
+		vm->pry = true;
 	else
 		return false;
 	return true;
@@ -70,6 +76,8 @@ static bool parse_value(struct args *args, struct vm *vm,
 		vm->tvm->sdid = args_number(args, word);
 	else if (!strcmp(word, "--timeout"))
 		options->timeout_s = args_number(args, word);
+	else if (!strcmp(word, "--unpooled"))
+		options->guest.devices.unpooled |= 1U << args_number(args, word) % 32;
 	else
 		return false;
 	return true;
@@ -82,6 +90,7 @@ static void parse(struct args *args, struct vm *vm,
 		const char *word = args_word(args, "IMAGE");
 
 		if (parse_flag(vm, options, word) ||
+		    devices_option(args, &options->wish, word) ||
 		    parse_file(args, options, word) ||
 		    parse_value(args, vm, options, word))
 			continue;
@@ -99,6 +108,11 @@ static void parse(struct args *args, struct vm *vm,
 	/* Without a device of its own a payload is measured alone. */
 	if (!options->guest.shim && (!options->guest.payload || options->guest.uart))
 		options->guest.shim = DEFAULT_SHIM;
+	options->guest.devices.count = devices_wished(&options->wish);
+	if (options->guest.payload && options->guest.devices.count)
+		usage_error("a payload has no device but --uart");
+	if (options->guest.devices.count)
+		options->guest.devices.pool_size = POOL_SIZE;
 	if (!options->guest.cmdline)
 		options->guest.cmdline = options->guest.uart ? UART_CMDLINE :
 							       DEFAULT_CMDLINE;
@@ -148,8 +162,14 @@ static enum status run_guest(struct args *args, bool payload)
 			    why);
 		return STATUS_USAGE;
 	}
+	if (!devices_open(&vm.devices, &options.wish, why, sizeof(why))) {
+		event_error("devices", COVE_ERR_INVALID_PARAM, "%s", why);
+		return STATUS_USAGE;
+	}
 	if (!open_console(&vm, options.console))
 		return STATUS_USAGE;
+	vm.pool.gpa = linux_pool(&options.guest);
+	vm.pool.size = options.guest.devices.pool_size;
 	tvm.vcpus = vm.count;
 	vm.uart.base = options.guest.uart ? SHIM_UART : 0;
 	tvm.spare.pages = options.guest.memory / PAGE_SIZE;

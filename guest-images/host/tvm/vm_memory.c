@@ -42,7 +42,7 @@ static struct vm_leaf *find(struct vm *vm, uint64_t gpa, uint64_t size)
 	return NULL;
 }
 
-static void add(struct vm *vm, struct vm_leaf leaf)
+void vm_add_leaf(struct vm *vm, struct vm_leaf leaf)
 {
 	struct vm_leaf *all = realloc(vm->leaves,
 				      (vm->leaf_count + 1) * sizeof(leaf));
@@ -67,7 +67,7 @@ void vm_memory_begin(struct vm *vm)
 
 	for (size_t i = 0; i < image->count; i++)
 		for (uint64_t page = 0; page < image->segments[i].pages; page++) {
-			add(vm, (struct vm_leaf){
+			vm_add_leaf(vm, (struct vm_leaf){
 				.gpa = image->segments[i].gpa + page * PAGE_SIZE,
 				.pa = pa,
 				.pages = 1,
@@ -82,7 +82,7 @@ void vm_memory_end(struct vm *vm)
 	for (size_t i = 0; i < vm->leaf_count; i++) {
 		struct area area = { .base = vm->leaves[i].pa, .pages = 1 };
 
-		if (vm->leaves[i].shared)
+		if (vm->leaves[i].shared && !vm->leaves[i].pool)
 			tvm_free_area(vm->tvm, &area);
 	}
 	free(vm->leaves);
@@ -112,7 +112,7 @@ static int64_t add_zero(struct vm *vm, uint64_t gpa, uint64_t pages)
 		return COVE_ERR_OUT_OF_MEMORY;
 	error = vm_call(vm, COVE_COVH_ADD_TVM_ZERO_PAGES, pa, type, 1, gpa);
 	if (!error)
-		add(vm, (struct vm_leaf){ .gpa = gpa, .pa = pa, .pages = pages });
+		vm_add_leaf(vm, (struct vm_leaf){ .gpa = gpa, .pa = pa, .pages = pages });
 	return error;
 }
 
@@ -140,7 +140,7 @@ static int64_t add_shared(struct vm *vm, uint64_t gpa)
 	error = vm_call(vm, COVE_COVH_ADD_TVM_SHARED_PAGES, range.base,
 			COVE_TVM_PAGE_4K, 1, gpa);
 	if (!error)
-		add(vm, (struct vm_leaf){ .gpa = gpa, .pa = range.base,
+		vm_add_leaf(vm, (struct vm_leaf){ .gpa = gpa, .pa = range.base,
 					  .pages = 1, .shared = true });
 	return error;
 }
@@ -153,7 +153,8 @@ void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa)
 
 	gpa &= ~(PAGE_SIZE - 1);
 	/* Another vCPU was here first, or its change is under way. */
-	if (find(vm, gpa, PAGE_SIZE) || try_large(vm, gpa))
+	if (find(vm, gpa, PAGE_SIZE) || vm_devices_demand(vm, gpa) ||
+	    try_large(vm, gpa))
 		return;
 	error = add_zero(vm, gpa, 1);
 	if (!error) {
@@ -237,7 +238,9 @@ static int64_t take_away(struct vm *vm, struct vm_leaf *leaf)
 		error = remove_when_settled(vm, leaf);
 	if (error)
 		return error;
-	if (leaf->shared)
+	if (leaf->pool)
+		vm_devices_forget(vm);
+	else if (leaf->shared)
 		tvm_free_area(vm->tvm, &area);
 	drop(vm, leaf);
 	return COVE_SUCCESS;
@@ -269,7 +272,8 @@ bool vm_read_shared(struct vm *vm, uint64_t gpa, void *to, uint64_t size)
 
 	if (!leaf || !leaf->shared || gpa % PAGE_SIZE + size > PAGE_SIZE)
 		return false;
-	map = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, vm->tvm->fd, leaf->pa);
+	map = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, vm->tvm->fd,
+		   leaf->pa + ((gpa - leaf->gpa) & ~(PAGE_SIZE - 1)));
 	if (map == MAP_FAILED)
 		return false;
 	memcpy(to, map + gpa % PAGE_SIZE, size);

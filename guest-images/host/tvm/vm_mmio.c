@@ -46,7 +46,8 @@ void vm_mmio(struct vm_vcpu *vcpu)
 		vm_end(vcpu->vm, "mmio");
 		return;
 	}
-	if (vm_uart(vcpu, gpa, store, &value)) {
+	if (vm_devices_access(vcpu, gpa, store, size, &value) ||
+	    vm_uart(vcpu, gpa, store, &value)) {
 		if (!store)
 			vm_reply(vcpu, value, 0);
 		return;

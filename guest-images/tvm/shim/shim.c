@@ -49,6 +49,14 @@ static void take(const struct shim_step *step)
 	case SHIM_ZERO:
 		check_zero(step);
 		break;
+	case SHIM_SHARE:
+		declare("share_memory_region", COVE_COVG_SHARE_MEMORY_REGION,
+			step);
+		break;
+	case SHIM_ALLOW:
+		declare("allow_external_interrupt",
+			COVE_COVG_ALLOW_EXTERNAL_INTERRUPT, step);
+		break;
 	default:
 		refuse("a step of no kind", step->base, (long)step->kind);
 	}
