@@ -121,9 +121,7 @@ class Costs:
         return sum(self.cost(f"live.{call}", live) for call in calls)
 
     def _calls(self, kind: str, count: int) -> set[str]:
-        found = (
-            name.partition(".") for name, each in self._costs if each == count and "." in name
-        )
+        found = (name.partition(".") for name, each in self._costs if each == count and "." in name)
         return {call for first, _, call in found if first == kind}
 
     def parts(self) -> Parts:

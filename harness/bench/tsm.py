@@ -25,7 +25,7 @@ from harness.build.payload import COST_ELF, COST_IMAGE, CostRecipe
 from harness.config.schema import Config
 from harness.errors import ConfigError
 from harness.machine.bare import bare_machine, patched, run_to_end
-from harness.machine.layout import RAM_BASE
+from harness.machine.ram import RAM_BASE
 from harness.machine.rundir import RunDir
 from harness.machine.symbols import ElfSymbols
 from harness.ui import Ui
@@ -82,9 +82,13 @@ class KindCost:
 
 @dataclass(frozen=True, slots=True)
 class LiveCost:
-    """A small TVM's create and destroy, in instructions by how many live with it."""
+    """A small TVM, in instructions by how many live when it is there.
+
+    `create` is create_tvm alone, `whole` all calls up to where its vCPU could run.
+    """
 
     create: dict[int, int]
+    whole: dict[int, int]
     destroy: dict[int, int]
 
     @staticmethod
@@ -94,8 +98,9 @@ class LiveCost:
 
     @property
     def flat(self) -> bool:
-        """Whether neither changes with the number of TVMs, within the limit."""
-        return max(self.spread(self.create), self.spread(self.destroy)) <= FLAT
+        """Whether none of them changes with the number of TVMs, within the limit."""
+        found = self.create, self.whole, self.destroy
+        return max(self.spread(costs) for costs in found) <= FLAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ def costs_of(costs: Costs) -> MemoryCost:
     lines = {kind: fitted(found) for kind, found in launches.items()}
     left = {kind: lines[kind].per_unit / PAGES_A_MIB - part for kind, part in bytes_of.items()}
     other = {"measured": "zero", "zero": "measured"}
-    kinds = [
+    measured, zero = (
         KindCost(
             kind=kind,
             launch=launches[kind],
@@ -155,12 +160,13 @@ def costs_of(costs: Costs) -> MemoryCost:
             bound=PAGE_RATIO * (part + left[other[kind]]),
         )
         for kind, part in bytes_of.items()
-    ]
+    )
     live = LiveCost(
+        {count: costs.cost("live.create", count) for count in LIVE},
         {count: costs.create(count) for count in LIVE},
         {count: costs.cost("live.destroy", count) for count in LIVE},
     )
-    return MemoryCost(parts, *kinds, live)
+    return MemoryCost(parts, measured, zero, live)
 
 
 def roomy(config: Config, max_mib: int) -> Config:

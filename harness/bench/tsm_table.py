@@ -59,8 +59,9 @@ def _release(cost: KindCost) -> float:
 def _live(live: LiveCost) -> list[str]:
     return [
         f"{'live TVMs':<24}" + "".join(f"{count:>10}" for count in live.create),
-        *_row("create one", live.create),
-        *_row("destroy it", live.destroy),
+        *_row("create_tvm", live.create),
+        *_row("all up to finalize", live.whole),
+        *_row("destroy_tvm", live.destroy),
         f"limit {FLAT:.0%} between them {_verdict(live.flat)}",
     ]
 

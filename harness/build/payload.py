@@ -42,7 +42,8 @@ class PayloadRecipe(Recipe):
     def build(self, bench: Bench) -> None:
         """Run its Makefile and keep its files."""
         folders = [
-            f"{name.upper().replace('-', '_')}_DIR={bench.copy(name, 'firmware', name)}" for name in self.libraries
+            f"{name.upper().replace('-', '_')}_DIR={bench.copy(name, 'firmware', name)}"
+            for name in self.libraries
         ]
         tree = bench.copy(self.name, "firmware", self.name)
         output = bench.work / "output"
