@@ -67,8 +67,8 @@ BUGS = {
     "refused-claim-keeps-pages": (
         "pages",
         "mem/pages.c",
-        "\t\tpage[--done].claimed = false;\n",
-        "\t\tpage[--done].claimed = done;\n",
+        "\twhile (!all && done > 0)\n",
+        "\twhile (!all && done > 1)\n",
     ),
     "shared-page-is-converted": (
         "pages",
@@ -99,12 +99,6 @@ BUGS = {
         "call/build.c",
         "\t\tpages_unclaim(params.page_directory, TVM_DIRECTORY_PAGES);\n\t\treturn answer_error(",
         "\t\treturn answer_error(",
-    ),
-    "end-of-host-ram-not-checked": (
-        "calls",
-        "mem/host.c",
-        "\tif (!size || !in_ram(address, size))\n",
-        "\tif (!size)\n",
     ),
     "given-up-call-keeps-claims": (
         "calls",

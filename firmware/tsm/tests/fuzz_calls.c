@@ -9,41 +9,100 @@
 #include "tests/fuzz.h"
 
 #define IDS		16
+#define ARGUMENTS	6U
 
 static u64 ids[IDS];
 static u32 id_count;
 
+/*
+ * What each function's arguments are: a TVM, a page of the pool, one of the
+ * host, an address of the guest, a size, a count, a page type or a vCPU.
+ */
+static const char *const shapes[] = {
+	[COVE_COVH_GET_TSM_INFO] = "hc",
+	[COVE_COVH_CONVERT_PAGES] = "pc",
+	[COVE_COVH_RECLAIM_PAGES] = "pc",
+	[COVE_COVH_CREATE_TVM] = "hc",
+	[COVE_COVH_FINALIZE_TVM] = "iggh",
+	[COVE_COVH_PROMOTE_TO_TVM] = "hhhh",
+	[COVE_COVH_DESTROY_TVM] = "i",
+	[COVE_COVH_ADD_TVM_MEMORY_REGION] = "igs",
+	[COVE_COVH_ADD_TVM_PAGE_TABLE_PAGES] = "ipc",
+	[COVE_COVH_ADD_TVM_MEASURED_PAGES] = "ihptcg",
+	[COVE_COVH_ADD_TVM_ZERO_PAGES] = "iptcg",
+	[COVE_COVH_ADD_TVM_SHARED_PAGES] = "ihtcg",
+	[COVE_COVH_CREATE_TVM_VCPU] = "itp",
+	[COVE_COVH_RUN_TVM_VCPU] = "it",
+	[COVE_COVH_TVM_FENCE] = "i",
+	[COVE_COVH_TVM_INVALIDATE_PAGES] = "igs",
+	[COVE_COVH_TVM_VALIDATE_PAGES] = "igs",
+	[COVE_COVH_TVM_REMOVE_PAGES] = "igs",
+};
+
+static u64 of_kind(struct fuzz_input *input, char kind)
+{
+	u64 number = fuzz_byte(input, 128);
+
+	switch (kind) {
+	case 'i':
+		return ids[number % (id_count ? id_count : 1)];
+	case 'p':
+		return POOL_BASE + number * PAGE_SIZE;
+	case 'h':
+		return HOST_BASE + number * PAGE_SIZE;
+	case 'g':
+		return GUEST_BASE + number % 16 * PAGE_SIZE;
+	case 's':
+		return number % 8 * PAGE_SIZE;
+	case 'c':
+		return number % 20;
+	case 't':
+		/* Most pages are of 4 KiB, most vCPUs the first. */
+		return number < 100 ? 0 : number & 3;
+	default:
+		return number;
+	}
+}
+
+/* Anything: addresses with an owner of their own, ends, negative numbers */
 static u64 any_argument(struct fuzz_input *input)
 {
-	unsigned int what = fuzz_byte(input, 16);
+	unsigned int what = fuzz_byte(input, 8);
 	u64 number = fuzz_byte(input, 256);
 
 	switch (what) {
 	case 0:
-		return number;
-	case 1:
-		return HOST_BASE + number * PAGE_SIZE;
-	case 2:
-	case 3:
-	case 4:
-		return POOL_BASE + number * PAGE_SIZE;
-	case 5:
-	case 6:
-		return GUEST_BASE + number * PAGE_SIZE;
-	case 7:
-		return number * PAGE_SIZE;
-	case 8:
 		return (number & 1 ? TSM_BASE : FIRMWARE_BASE) + number * 64;
-	case 9:
-		return ~(number * PAGE_SIZE) + 1;
-	case 10:
-		return fuzz_word(input);
-	case 11:
+	case 1:
+		return -(number * PAGE_SIZE);
+	case 2:
+		return POOL_BASE + (POOL_PAGES - number) * PAGE_SIZE;
+	case 3:
 		return POOL_BASE + number * leaf_size(1);
-	case 12:
-		return number & 3;
+	case 4:
+		return RAM_BASE + RAM_SIZE - number % 8 * 16;
+	case 5:
+		return HOST_BASE + number * 64;
+	case 6:
+		return number;
 	default:
-		return ids[number % IDS];
+		return fuzz_word(input);
+	}
+}
+
+/* Rightly shaped, with one of them anything now and then */
+static void fill_arguments(struct fuzz_input *input, u64 function, u64 *args)
+{
+	const char *shape = function < ARRAY_SIZE(shapes) && shapes[function] ?
+			    shapes[function] : "igt";
+	unsigned int odd = fuzz_byte(input, 12);
+	unsigned int i;
+
+	for (i = 0; i < ARGUMENTS; i++) {
+		args[i] = *shape ? of_kind(input, *shape) : 0;
+		shape += *shape != 0;
+		if (i == odd)
+			args[i] = any_argument(input);
 	}
 }
 
@@ -105,26 +164,26 @@ static void create(struct fuzz_input *input)
 {
 	u64 *params = phys_to_virt(HOST_BASE);
 
-	params[0] = any_argument(input);
-	params[1] = any_argument(input);
+	/* The root lies on a multiple of its size. */
+	params[0] = POOL_BASE + fuzz_byte(input, 32) * 4 * PAGE_SIZE;
+	params[1] = fuzz_byte(input, 4) ? of_kind(input, 'p') :
+					  any_argument(input);
 }
 
 static void any_call(struct fuzz_input *input)
 {
-	u64 function = any_function(input), args[6], pages[PAGE_STATES];
+	u64 function = any_function(input), args[ARGUMENTS], pages[PAGE_STATES];
 	unsigned int mode = fuzz_byte(input, 16);
 	struct answer answer;
-	unsigned int i;
 	bool alone;
 
 	fake.hart = mode & 1;
 	fake.interrupt_after = mode >> 1 & 1 ? 1 + (mode >> 2) : 0;
-	for (i = 0; i < ARRAY_SIZE(args); i++)
-		args[i] = any_argument(input);
+	fill_arguments(input, function, args);
 	/* Its slots are never used up: each input makes as many as it may. */
 	if (function == COVE_COVH_CREATE_TVM && id_count == IDS)
 		return;
-	if (function == COVE_COVH_CREATE_TVM && mode & 8) {
+	if (function == COVE_COVH_CREATE_TVM && mode) {
 		create(input);
 		args[0] = HOST_BASE;
 		args[1] = 16;
@@ -186,14 +245,15 @@ static void guest_runs(struct guest_context *guest)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct fuzz_input input = { data, size };
+	struct fuzz_input input = fuzz_begin(data, size);
 
 	fake_boot();
 	fake.guest = guest_runs;
 	memset(ids, 0, sizeof(ids));
 	id_count = 0;
 	ids[id_count++] = start_tvm();
-	while (input.left)
+	give_pages(POOL_BASE + BUILD_PAGES * PAGE_SIZE, BUILD_PAGES);
+	while (fuzz_more(&input))
 		any_call(&input);
 	undo_all();
 	return 0;

@@ -136,10 +136,10 @@ static void check_one(u32 instruction, u64 value)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct fuzz_input input = { data, size };
+	struct fuzz_input input = fuzz_begin(data, size);
 	u64 word;
 
-	while (input.left) {
+	while (fuzz_more(&input)) {
 		word = fuzz_word(&input);
 		check_one(word, word);
 		check_one(word >> 32, ~word);

@@ -282,7 +282,7 @@ static void check_all(void)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct fuzz_input input = { data, size };
+	struct fuzz_input input = fuzz_begin(data, size);
 
 	fake_boot();
 	memset(&tvm, 0, sizeof(tvm));
@@ -290,7 +290,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	leaf_count = table_count = tables_given = 0;
 	while (tables_given < MAX_TABLES / 4)
 		give_table();
-	while (input.left)
+	while (fuzz_more(&input))
 		any_operation(&input);
 	check_all();
 	check_equal(tvm.free_table_count + table_count, tables_given);

@@ -257,7 +257,7 @@ static void any_operation(struct fuzz_input *input)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct fuzz_input input = { data, size };
+	struct fuzz_input input = fuzz_begin(data, size);
 	unsigned int hart;
 
 	fake_boot();
@@ -266,7 +266,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	missing = 0;
 	for (hart = 0; hart < HARTS; hart++)
 		fence_see(hart);
-	while (input.left) {
+	while (fuzz_more(&input)) {
 		any_operation(&input);
 		check_pages();
 	}
