@@ -13,6 +13,7 @@ HOST_ELF = "audit_host.elf"
 TSM_ELF = "audit_tsm.elf"
 SWITCH_IMAGE = "switch.bin"
 SSE_IMAGE = "sse.bin"
+GIGA_IMAGE = "giga.bin"
 INSTANT_TSM = "instant.elf"
 COST_IMAGE = "cost.bin"
 COST_ELF = "cost.elf"
@@ -65,7 +66,7 @@ class AuditRecipe(PayloadRecipe):
 
 
 class BenchRecipe(PayloadRecipe):
-    """The bare payloads that measure domain switches and take an SSE event.
+    """The bare payloads: domain switches measured, an SSE event taken, a page of 1 GiB.
 
     With them come a TSM that answers at once and the device tree of OpenSBI's own domains.
     """
@@ -74,7 +75,7 @@ class BenchRecipe(PayloadRecipe):
     libraries = ("abi", "launch")
     sources = ("bench", *libraries)
     programs = ("make", "dtc")
-    files = (SWITCH_IMAGE, SSE_IMAGE, INSTANT_TSM, "switch.elf", "context.dtbo")
+    files = (SWITCH_IMAGE, SSE_IMAGE, GIGA_IMAGE, INSTANT_TSM, "switch.elf", "context.dtbo")
     addresses: ClassVar[Mapping[str, str]] = {"POOL_BASE": "pool_base", "TSM_BASE": "tsm_base"}
 
 
