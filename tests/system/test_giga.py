@@ -38,20 +38,13 @@ MUTANTS = {
         "call/populate.c",
         "\tif (type >= GSTAGE_LEVELS)\n",
         "\tif (type >= GSTAGE_LEVELS - 1)\n",
-        "failed map ",
+        "failed map_off -3",
     ),
     "end-of-the-page-not-scrubbed": (
         "call/long.c",
         "\tpages_scrub(long_next(call), part);\n",
         "\tif (call->done + part < 1 << 18)\n\t\tpages_scrub(long_next(call), part);\n",
         "failed mapped ",
-    ),
-    "leaf-mapped-at-another-offset": (
-        "call/populate.c",
-        "\t\tgstage_map(call->tvm, call->gpa + offset, call->base + offset,\n",
-        "\t\tgstage_map(call->tvm, call->gpa + offset,\n"
-        "\t\t\t   call->base + offset + leaf_size(call->level) / 2 * (call->level == 2),\n",
-        "failed ",
     ),
     "split-changes-the-order": (
         "tvm/gstage.c",
