@@ -58,12 +58,6 @@ MUTANTS = {
         "\t\tentry[i] = make_entry(page + (i ^ (level == 0)) * leaf_size(level),\n",
         "failed split_4k ",
     ),
-    "merge-of-2m-finds-another-page": (
-        "tvm/gstage.c",
-        "\tu64 page = entry_page(entry[0]);\n",
-        "\tu64 page = entry_page(entry[0]) + (level == 1) * leaf_size(1);\n",
-        "failed joined_2m ",
-    ),
     "merge-to-1g-refused": (
         "call/fence.c",
         "resize(args, COVE_TVM_PAGE_2M, COVE_TVM_PAGE_1G,\n",
