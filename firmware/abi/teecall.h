@@ -89,6 +89,8 @@ struct tee_handover {
 
 /** All harts have Smstateen, and M-mode lets HS-mode write hstateen0 */
 #define TEE_FEATURE_STATEEN	(1ULL << 0)
+/** All harts have Zicboz, and M-mode lets HS-mode execute cbo.zero */
+#define TEE_FEATURE_CBO_ZERO	(1ULL << 1)
 
 /**
  * Written by M-mode into the last page of the TSM's region, read by the TSM.

@@ -3,26 +3,6 @@
 #include "bench.h"
 #include "cove.h"
 
-/* The compiler makes calls of them where structures are cleared or copied. */
-void *memset(void *to, int value, unsigned long count)
-{
-	unsigned char *byte = to;
-
-	while (count--)
-		*byte++ = value;
-	return to;
-}
-
-void *memcpy(void *to, const void *from, unsigned long count)
-{
-	unsigned char *byte = to;
-	const unsigned char *source = from;
-
-	while (count--)
-		*byte++ = *source++;
-	return to;
-}
-
 int64_t sbi(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2)
 {
 	struct sample call = { .a = { a0, a1, a2, 0, 0, 0, fid, eid } };

@@ -13,7 +13,10 @@ HOST_ELF = "audit_host.elf"
 TSM_ELF = "audit_tsm.elf"
 SWITCH_IMAGE = "switch.bin"
 SSE_IMAGE = "sse.bin"
+GIGA_IMAGE = "giga.bin"
 INSTANT_TSM = "instant.elf"
+COST_IMAGE = "cost.bin"
+COST_ELF = "cost.elf"
 
 
 class PayloadRecipe(Recipe):
@@ -40,7 +43,8 @@ class PayloadRecipe(Recipe):
     def build(self, bench: Bench) -> None:
         """Run its Makefile and keep its files."""
         folders = [
-            f"{name.upper()}_DIR={bench.copy(name, 'firmware', name)}" for name in self.libraries
+            f"{name.upper().replace('-', '_')}_DIR={bench.copy(name, 'firmware', name)}"
+            for name in self.libraries
         ]
         tree = bench.copy(self.name, "firmware", self.name)
         output = bench.work / "output"
@@ -62,7 +66,7 @@ class AuditRecipe(PayloadRecipe):
 
 
 class BenchRecipe(PayloadRecipe):
-    """The bare payloads that measure domain switches and take an SSE event.
+    """The bare payloads: domain switches measured, an SSE event taken, a page of 1 GiB.
 
     With them come a TSM that answers at once and the device tree of OpenSBI's own domains.
     """
@@ -71,8 +75,21 @@ class BenchRecipe(PayloadRecipe):
     libraries = ("abi", "launch")
     sources = ("bench", *libraries)
     programs = ("make", "dtc")
-    files = (SWITCH_IMAGE, SSE_IMAGE, INSTANT_TSM, "switch.elf", "context.dtbo")
+    files = (SWITCH_IMAGE, SSE_IMAGE, GIGA_IMAGE, INSTANT_TSM, "switch.elf", "context.dtbo")
     addresses: ClassVar[Mapping[str, str]] = {"POOL_BASE": "pool_base", "TSM_BASE": "tsm_base"}
+
+
+class CostRecipe(PayloadRecipe):
+    """The bare payload that measures what a TVM's memory costs.
+
+    Copy and hash of a page it has of teecall's TSM, whatever TSM the machine has.
+    """
+
+    name = "cost"
+    libraries = ("abi", "bench", "tsm-parts", "mbedtls")
+    sources = ("cost", *libraries)
+    files = (COST_IMAGE, COST_ELF)
+    addresses: ClassVar[Mapping[str, str]] = {"POOL_BASE": "pool_base", "POOL_SIZE": "pool_size"}
 
 
 class SweepRecipe(PayloadRecipe):

@@ -28,6 +28,7 @@ def command() -> None:
     \b
     teecall bench smoke --runs 9
     teecall bench switch --json switch.json
+    teecall bench tsm --max-mib 16
     """
 
 
@@ -112,6 +113,39 @@ def _context(bench: SwitchBench, config: Config) -> tuple[ContextCost | None, st
         return bench.context(config), ""
     except (BuildError, MachineError) as error:
         return None, error.message
+
+
+@command.command()
+@config_options
+@click.option(
+    "--max-mib",
+    default=256,
+    show_default=True,
+    type=click.IntRange(min=2, max=256),
+    metavar="N",
+    help="Largest TVM; smaller ones have half as much, down to 1 MiB.",
+)
+@json_option("Write the numbers to FILE too.")
+def tsm(options: Options, max_mib: int, result: Result) -> int:
+    """Count instructions of the TSM for the memory of TVMs, under -icount.
+
+    A bare payload in the host kernel's place launches TVMs with measured pages and with zero
+    pages. A page must cost no more than 1.1 times what its bytes cost by themselves (copy and
+    SHA-384, or zeroing) and the bookkeeping of a page of the other kind, and a TVM's cost must
+    grow with its size in a straight line. Small TVMs must cost the same beside 0, 7 and 63
+    others. The same build gives the same numbers. A number over its limit is marked, no error.
+    """
+    from harness.bench.tsm import measure as measure_tsm
+    from harness.bench.tsm_table import tsm_table
+    from harness.machine.rundir import new_run
+
+    config = options.load().value
+    with options.ui() as ui:
+        found = measure_tsm(config, new_run(), ui, offline=options.offline, max_mib=max_mib)
+    for line in tsm_table(found):
+        click.echo(line)
+    result.give(found.as_json())
+    return 0
 
 
 @command.command()

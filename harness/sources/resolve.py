@@ -99,6 +99,9 @@ class Sources:
             "tsm-abi": lambda: resources.firmware() / "abi",
             "audit": lambda: resources.firmware() / "audit",
             "covi": lambda: resources.firmware() / "covi",
+            "cost": lambda: resources.firmware() / "cost",
+            # Never the user's: what the TSM's own functions cost is what a TSM is judged by.
+            "tsm-parts": lambda: resources.firmware() / "tsm",
             "bench": lambda: resources.firmware() / "bench",
             "launch": lambda: resources.firmware() / "launch",
             "sweep": lambda: resources.firmware() / "sweep",

@@ -131,15 +131,20 @@ static struct tsmd_range firmware_range(void)
 
 /**
  * All harts of a machine are alike. OpenSBI opened mstateen0 before it asked
- * for SBI extensions, and nobody changes it later.
+ * for SBI extensions, and nobody changes it later. menvcfg.CBZE it sets on
+ * harts with Zicboz only, and the TSM always runs with menvcfg as it is now.
  */
 static u64 features(void)
 {
+	u64 found = 0;
+
 	if (sbi_hart_has_extension(sbi_scratch_thishart_ptr(),
 				   SBI_HART_EXT_SMSTATEEN) &&
 	    csr_read(CSR_MSTATEEN0) & SMSTATEEN_STATEN)
-		return TEE_FEATURE_STATEEN;
-	return 0;
+		found |= TEE_FEATURE_STATEEN;
+	if (csr_read(CSR_MENVCFG) & ENVCFG_CBZE)
+		found |= TEE_FEATURE_CBO_ZERO;
+	return found;
 }
 
 static int fill_info(void *fdt, int node, struct tsmd_domain *domain)

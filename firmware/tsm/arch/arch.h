@@ -15,6 +15,9 @@ void *phys_to_virt(u64 pa);
 
 /** Index of this hart, 0 to hart_count - 1 */
 unsigned int arch_hart(void);
+
+/** Zero the cache block at this address, which is a multiple of its size */
+void arch_zero_block(void *block);
 #else
 /** The TSM runs with satp = 0: physical addresses are pointers. */
 static inline void *phys_to_virt(u64 pa)
@@ -29,6 +32,13 @@ static inline unsigned int arch_hart(void)
 
 	__asm__ volatile("mv %0, tp" : "=r"(hart));
 	return hart;
+}
+
+/** cbo.zero, as a number: not every assembler knows Zicboz. */
+static inline void arch_zero_block(void *block)
+{
+	__asm__ volatile(".insn i 0x0f, 2, x0, %0, 4" : : "r"(block)
+			 : "memory");
 }
 #endif
 

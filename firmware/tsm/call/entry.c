@@ -32,6 +32,7 @@ void tsm_boot(const struct tsm_boot_info *info)
 	missing = arch_probe(info);
 	if (missing)
 		tsm_panic("the hart has no %s", missing);
+	scrub_init(info);
 	fence_init();
 	host_init(info);
 	files_init(info);

@@ -73,8 +73,6 @@ u64 pages_take_claimed(unsigned int owner, u64 count);
 /** Take these pages back from their owner; they are UNASSIGNED */
 void pages_release(u64 base, u64 count, unsigned int owner);
 
-/** Fill pages with zeros */
-void pages_scrub(u64 base, u64 count);
 
 /** Take the tracker's lock; for the files of this room */
 void pages_lock(void);
@@ -85,6 +83,14 @@ bool page_is_withheld(u64 page);
 
 /** A mapping of this page of the host's more or less; tracker locked */
 void page_count_share(u64 page, int change);
+
+/* scrub.c: pages of zeros */
+
+/** Find out whether the harts have an instruction for it */
+void scrub_init(const struct tsm_boot_info *info);
+
+/** Fill pages with zeros */
+void pages_scrub(u64 base, u64 count);
 
 /* fence.c: when no hart can hold an old translation any more */
 

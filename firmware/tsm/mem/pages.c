@@ -274,8 +274,3 @@ void page_count_share(u64 page, int change)
 	if (in_pool(page))
 		page_of(page)->shares += change;
 }
-
-void pages_scrub(u64 base, u64 count)
-{
-	memset(phys_to_virt(base), 0, count << PAGE_SHIFT);
-}

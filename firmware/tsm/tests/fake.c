@@ -73,6 +73,15 @@ u64 arch_image_end(void)
 	return TSM_BASE + 0x80000;
 }
 
+void arch_zero_block(void *block)
+{
+	/* Without Zicboz it is an illegal instruction; elsewhere it rounds down. */
+	check_true(fake.block_size);
+	check_equal((u64)block % fake.block_size, 0);
+	memset(block, 0, fake.block_size);
+	fake.blocks_zeroed++;
+}
+
 const char *arch_probe(const struct tsm_boot_info *info)
 {
 	(void)info;
@@ -221,6 +230,14 @@ static void describe_machine(void)
 	};
 }
 
+void fake_zicboz(u64 block_size)
+{
+	fake.block_size = block_size;
+	fake_info.features = block_size ? TEE_FEATURE_CBO_ZERO : 0;
+	scrub_init(&fake_info);
+	fake.blocks_zeroed = 0;
+}
+
 void fake_boot(void)
 {
 	map_ram();
@@ -228,6 +245,7 @@ void fake_boot(void)
 	memset(&tsm_stats, 0, sizeof(tsm_stats));
 	describe_machine();
 	trace_init(&fake_info);
+	fake_zicboz(64);
 	fence_init();
 	host_init(&fake_info);
 	files_init(&fake_info);

@@ -43,7 +43,7 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
 	region_tests[], mmio_tests[], share_tests[], hart_tests[],
 	long_range_tests[], console_tests[], random_tests[], attest_tests[],
-	task_tests[], covi_tests[], msi_tests[];
+	task_tests[], covi_tests[], msi_tests[], scrub_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
@@ -113,6 +113,9 @@ struct fake {
 	/** Loaded address space */
 	struct guest_space space;
 	bool loaded;
+	/** Bytes that cbo.zero zeroes, 0 without Zicboz, and how often it did */
+	u64 block_size;
+	u64 blocks_zeroed;
 	/** Bytes of V registers that guests have */
 	size_t vector_size;
 	/** Runs instead of the guest */
@@ -140,6 +143,9 @@ extern struct tsm_boot_info fake_info;
 
 /** A machine that has just booted the TSM */
 void fake_boot(void);
+
+/** Boot the TSM's scrubbing again, on harts with such cache blocks; 0: none */
+void fake_zicboz(u64 block_size);
 
 /** The same, of a machine whose harts have this many guest interrupt files */
 void fake_boot_aia(unsigned int files);

@@ -266,6 +266,6 @@ void gstage_promote(struct tvm *tvm, u64 gpa, unsigned int level)
 	u64 page = entry_page(entry[0]);
 
 	write_entry(at.entry, make_entry(page, leaf_flags(shared)));
-	memset(entry, 0, PAGE_SIZE);
+	pages_scrub(table, 1);
 	gstage_add_table(tvm, table);
 }

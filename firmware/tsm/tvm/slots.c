@@ -20,21 +20,48 @@ static struct slot {
 	u64 generation;
 	/* NULL: no TVM of this generation */
 	struct tvm *tvm;
-	/* Pages of a destroyed TVM are still to be taken */
-	bool draining;
 	/* A call that went on beyond its lock has the TVM */
 	bool held;
 } slots[PAGE_OWNERS];
 
-void tvm_init(void)
+/*
+ * Slots without a TVM, the one to take next at the end: nobody looks for one,
+ * so that a TVM costs the same beside any number of others. The lock is taken
+ * with no other inside.
+ */
+static struct {
+	struct spinlock lock;
+	u32 count;
+	u8 slot[PAGE_OWNERS];
+} unused;
+
+static void add_unused(unsigned int slot)
 {
-	memset(slots, 0, sizeof(slots));
+	spin_lock(&unused.lock);
+	unused.slot[unused.count++] = slot;
+	spin_unlock(&unused.lock);
 }
 
-static bool usable(const struct slot *slot)
+static bool take_unused(unsigned int *slot)
 {
-	return !slot->tvm && !slot->draining &&
-	       slot->generation + 1 < GENERATIONS;
+	bool found;
+
+	spin_lock(&unused.lock);
+	found = unused.count;
+	if (found)
+		*slot = unused.slot[--unused.count];
+	spin_unlock(&unused.lock);
+	return found;
+}
+
+void tvm_init(void)
+{
+	unsigned int i;
+
+	memset(slots, 0, sizeof(slots));
+	memset(&unused, 0, sizeof(unused));
+	for (i = PAGE_OWNERS; i > 0; i--)
+		add_unused(i - 1);
 }
 
 static struct tvm *occupy(struct slot *slot, u64 state_page, u64 root)
@@ -54,18 +81,13 @@ static struct tvm *occupy(struct slot *slot, u64 state_page, u64 root)
 
 struct tvm *tvm_create(u64 state_page, u64 root)
 {
-	struct tvm *tvm = NULL;
-	unsigned int i;
+	unsigned int slot;
 
-	for (i = 0; i < PAGE_OWNERS && !tvm; i++) {
-		spin_lock(&slots[i].lock);
-		if (usable(&slots[i]))
-			tvm = occupy(&slots[i], state_page, root);
-		else
-			spin_unlock(&slots[i].lock);
-	}
-	/* Still locked: nobody may find it before its pages are its own. */
-	return tvm;
+	if (!take_unused(&slot))
+		return NULL;
+	/* Stays locked: nobody may find it before its pages are its own. */
+	spin_lock(&slots[slot].lock);
+	return occupy(&slots[slot], state_page, root);
 }
 
 static s64 check(const struct slot *slot, u64 id)
@@ -142,13 +164,12 @@ unsigned int tvm_retire(struct tvm *tvm)
 	__atomic_sub_fetch(&tsm_stats.vcpus, tvm->vcpu_count,
 			   __ATOMIC_RELAXED);
 	slot->tvm = NULL;
-	slot->draining = true;
 	return slot - slots;
 }
 
 void tvm_free_slot(unsigned int slot)
 {
-	spin_lock(&slots[slot].lock);
-	slots[slot].draining = false;
-	spin_unlock(&slots[slot].lock);
+	/* One whose ids are used up is never taken again. */
+	if (slots[slot].generation + 1 < GENERATIONS)
+		add_unused(slot);
 }
