@@ -172,6 +172,7 @@
 #define COVE_NACL_CSRS_OFFSET                        0x1000
 #define COVE_MAX_HARTS                               8
 #define COVE_MAX_RAM_RANGES                          8
+#define COVE_MAX_TSM_DOMAINS                         2
 #define COVE_NACL_CONSOLE_OFFSET                     256
 #define COVE_NACL_CONSOLE_SIZE                       256
 #define COVE_HSM_STARTED                             0

@@ -72,6 +72,14 @@ int sbi_printf(const char *format, ...)
 
 /* The rest of the driver. */
 
+unsigned long tsmd_watchdog_period = 1;
+
+struct sbi_trap_context *tsmd_boot_next(struct tsmd_hart *hart)
+{
+	CHECK(!"nothing boots here");
+	return tsmd_leave(hart);
+}
+
 bool tsmd_boot_init(void)
 {
 	return true;
@@ -117,7 +125,8 @@ int tsmd_memory_release(struct tsmd_hart *hart, unsigned long base,
 	return 0;
 }
 
-long tsmd_memory_info(unsigned long kind, unsigned long *value)
+long tsmd_memory_info(struct tsmd_hart *hart, unsigned long kind,
+		      unsigned long *value)
 {
 	run_once(&meanwhile);
 	return 0;

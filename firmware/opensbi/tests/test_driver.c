@@ -8,11 +8,18 @@
 #include "tsmd.h"
 
 #define POOL		0x90000000UL
+#define POOL_SIZE	0x10000000UL
+#define POOL_OF(domain)	(POOL + (domain) * POOL_SIZE)
+#define TSM_SIZE	0x1000000UL
+#define TSM(domain)	(0x8f000000UL - (domain) * TSM_SIZE)
 #define PAGE(n)		(POOL + (unsigned long)(n) * TSMD_PAGE_SIZE)
 #define SPINS		8
 #define PMP_ENTRIES	16
 
-struct tsmd_domain tsmd;
+struct tsmd_domain tsmd_domains[COVE_MAX_TSM_DOMAINS];
+u32 tsmd_domain_count;
+const struct sbi_domain *tsmd_host;
+unsigned long tsmd_watchdog_period;
 struct tsmd_hart tsmd_harts[COVE_MAX_HARTS];
 struct tee_ring tsmd_rings[COVE_MAX_HARTS];
 unsigned long tsmd_hart_offset = 1;
@@ -23,7 +30,7 @@ _Thread_local void *fake_hart;
 #define GUEST_FILE	0x28001000UL
 
 static unsigned int passed, failed;
-static struct tsm_boot_info info;
+static struct tsm_boot_info info[COVE_MAX_TSM_DOMAINS];
 
 /* In the place of tsmd_imsic.c, which reads a device tree */
 bool tsmd_imsic_is_guest_file(unsigned long page)
@@ -92,14 +99,14 @@ int sbi_printf(const char *format, ...)
 	return 0;
 }
 
-void tsmd_record_write(const struct tsmd_ranges *set)
+void tsmd_record_write(const struct tsmd_domain *domain)
 {
-	(void)set;
+	(void)domain;
 }
 
 bool tsmd_boot_init(void)
 {
-	return tsmd.state != TSMD_ABSENT;
+	return tsmd_domain_count;
 }
 
 unsigned int sbi_hart_pmp_count(struct sbi_scratch *scratch)
@@ -216,9 +223,22 @@ int __real_sbi_sse_register(u32 event, unsigned long pc, unsigned long arg)
 	return 0;
 }
 
+static void set_up_hart(struct tsmd_hart *hart, unsigned int index)
+{
+	unsigned int i;
+
+	hart->index = index;
+	hart->ring = &tsmd_rings[index];
+	hart->view = hart->views;
+	for (i = 0; i < tsmd_domain_count; i++) {
+		hart->views[i].domain = &tsmd_domains[i];
+		hart->views[i].sdid = tsmd_domains[i].sdid;
+	}
+}
+
 static void set_up(void)
 {
-	/* Firmware, a device, and all the rest with the TSM in it */
+	/* Firmware, a device, and all the rest with the TSMs in it */
 	static struct sbi_domain_memregion regions[] = {
 		{ 19, 0x80000000UL, 0 },
 		{ 12, 0x10000000UL, 3 },
@@ -228,14 +248,20 @@ static void set_up(void)
 	static const struct sbi_domain host = { regions };
 	unsigned int i;
 
-	tsmd.state = TSMD_READY;
-	tsmd.sdid = 1;
-	tsmd.tsm = (struct tsmd_range){ 0x8f000000UL, POOL };
-	tsmd.pool = (struct tsmd_range){ POOL, POOL + 0x10000000UL };
-	tsmd.info = &info;
-	tsmd.host = &host;
+	tsmd_host = &host;
+	tsmd_domain_count = COVE_MAX_TSM_DOMAINS;
+	for (i = 0; i < tsmd_domain_count; i++) {
+		tsmd_domains[i] = (struct tsmd_domain){
+			.state = TSMD_READY,
+			.sdid = i + 1,
+			.index = i,
+			.tsm = { TSM(i), TSM(i) + TSM_SIZE },
+			.pool = { POOL_OF(i), POOL_OF(i) + POOL_SIZE },
+			.info = &info[i],
+		};
+	}
 	for (i = 0; i < COVE_MAX_HARTS; i++)
-		tsmd_harts[i].ring = &tsmd_rings[i];
+		set_up_hart(&tsmd_harts[i], i);
 	fake_hart = &tsmd_harts[0];
 	CHECK(tsmd_pmp_init() == 0);
 }
@@ -311,7 +337,8 @@ static struct tsmd_ranges one_page, two_ranges;
 
 static void publish_two(void)
 {
-	tsmd_pmp_publish(&two_ranges);
+	tsmd_domains[0].confidential = two_ranges;
+	tsmd_pmp_publish();
 }
 
 /* A hart that loads the image while it changes must end with the new one. */
@@ -319,7 +346,8 @@ static void test_image_changed_meanwhile(void)
 {
 	unsigned long addresses[PMP_ENTRIES], cfg[2];
 
-	tsmd_pmp_publish(&one_page);
+	tsmd_domains[0].confidential = one_page;
+	tsmd_pmp_publish();
 	at_pmpaddr = publish_two;
 	tsmd_pmp_refresh(&tsmd_harts[0]);
 	CHECK(!at_pmpaddr);
@@ -334,13 +362,15 @@ static void test_image_changed_meanwhile(void)
 
 static void test_image_half_written(int barrier)
 {
-	tsmd_pmp_publish(&one_page);
+	tsmd_domains[0].confidential = one_page;
+	tsmd_pmp_publish();
 	tsmd_pmp_refresh(&tsmd_harts[0]);
 	reader = read_image;
 	wmb_until = barrier;
 	at_wmb = let_read;
 	tsmd_harts[1].pmp_loaded = 0;
-	tsmd_pmp_publish(&two_ranges);
+	tsmd_domains[0].confidential = two_ranges;
+	tsmd_pmp_publish();
 	CHECK(!at_wmb);
 	pthread_join(other, NULL);
 	tsmd_pmp_refresh(&tsmd_harts[0]);
@@ -373,7 +403,7 @@ static void test_foreign_hart(void)
 /* OpenSBI v1.6 has the size in front; an address that wraps is one too. */
 static void test_mpxy(void)
 {
-	unsigned long tsm = tsmd.tsm.start, page = TSMD_PAGE_SIZE;
+	unsigned long tsm = TSM(0), page = TSMD_PAGE_SIZE;
 
 	CHECK(__wrap_sbi_mpxy_set_shmem(0x88000000UL, 0, 0, 0) == 0);
 	CHECK(__wrap_sbi_mpxy_set_shmem(page, 0x88000000UL, 0, 0) == 0);
@@ -382,14 +412,14 @@ static void test_mpxy(void)
 	      SBI_ERR_INVALID_ADDRESS);
 	CHECK(__wrap_sbi_mpxy_set_shmem(tsm, 0, 0, 0) ==
 	      SBI_ERR_INVALID_ADDRESS);
-	CHECK(__wrap_sbi_mpxy_set_shmem(tsm - page / 2, 0, 0, 0) ==
+	CHECK(__wrap_sbi_mpxy_set_shmem(TSM(1) - page / 2, 0, 0, 0) ==
 	      SBI_ERR_INVALID_ADDRESS);
 	CHECK(__wrap_sbi_mpxy_set_shmem(page, PAGE(7), 0, 0) ==
 	      SBI_ERR_INVALID_ADDRESS);
 	/* Whatever OpenSBI makes of such a size */
 	CHECK(__wrap_sbi_mpxy_set_shmem(0, PAGE(7), 0, 0) ==
 	      SBI_ERR_INVALID_ADDRESS);
-	CHECK(__wrap_sbi_mpxy_set_shmem(4 * page, tsm - 2 * page, 0, 0) ==
+	CHECK(__wrap_sbi_mpxy_set_shmem(4 * page, TSM(1) - 2 * page, 0, 0) ==
 	      SBI_ERR_INVALID_ADDRESS);
 }
 
@@ -397,9 +427,9 @@ static void test_mpxy(void)
 static void test_no_sse_without_mask(void)
 {
 	CHECK(__wrap_sbi_sse_register(0, 0, 0) == SBI_ENOTSUPP);
-	tsmd.state = TSMD_ABSENT;
+	tsmd_domain_count = 0;
 	CHECK(__wrap_sbi_sse_register(0, 0, 0) == 0);
-	tsmd.state = TSMD_READY;
+	tsmd_domain_count = COVE_MAX_TSM_DOMAINS;
 }
 
 /* A guest interrupt file is taken by itself, and takes an entry as memory does. */
@@ -408,7 +438,7 @@ static void test_guest_files(void)
 	struct tsmd_hart *hart = &tsmd_harts[0];
 	unsigned long free, now;
 
-	CHECK(!tsmd_memory_info(COVE_INFO_RANGES_FREE, &free));
+	CHECK(!tsmd_memory_info(hart, COVE_INFO_RANGES_FREE, &free));
 	CHECK(tsmd_memory_assign(hart, GUEST_FILE, 2) ==
 	      COVE_ERR_INVALID_ADDRESS);
 	CHECK(tsmd_memory_assign(hart, GUEST_FILE - TSMD_PAGE_SIZE, 1) ==
@@ -419,7 +449,7 @@ static void test_guest_files(void)
 	CHECK(tsmd_memory_assign(hart, GUEST_FILE, 1) ==
 	      COVE_ERR_INVALID_ADDRESS);
 	CHECK(tsmd_memory_denied(GUEST_FILE, GUEST_FILE + 4));
-	CHECK(!tsmd_memory_info(COVE_INFO_RANGES_FREE, &now));
+	CHECK(!tsmd_memory_info(hart, COVE_INFO_RANGES_FREE, &now));
 	CHECK(now == free - 1);
 	CHECK(tsmd_memory_release(hart, GUEST_FILE, 1) == 0);
 	CHECK(!tsmd_memory_denied(GUEST_FILE, GUEST_FILE + 4));
