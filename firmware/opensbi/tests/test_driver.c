@@ -16,13 +16,7 @@
 #define SPINS		8
 #define PMP_ENTRIES	16
 
-struct tsmd_domain tsmd_domains[COVE_MAX_TSM_DOMAINS];
-u32 tsmd_domain_count;
-const struct sbi_domain *tsmd_host;
 unsigned long tsmd_watchdog_period;
-struct tsmd_hart tsmd_harts[COVE_MAX_HARTS];
-struct tee_ring tsmd_rings[COVE_MAX_HARTS];
-unsigned long tsmd_hart_offset = 1;
 
 _Thread_local unsigned long fake_csr[4096];
 _Thread_local void *fake_hart;
@@ -92,6 +86,10 @@ void fake_pmpaddr(int index)
 
 /* The rest of OpenSBI and of the driver. */
 static int real_traps, teecalls;
+
+void fake_exchange(void)
+{
+}
 
 int sbi_printf(const char *format, ...)
 {
@@ -225,15 +223,9 @@ int __real_sbi_sse_register(u32 event, unsigned long pc, unsigned long arg)
 
 static void set_up_hart(struct tsmd_hart *hart, unsigned int index)
 {
-	unsigned int i;
-
 	hart->index = index;
 	hart->ring = &tsmd_rings[index];
-	hart->view = hart->views;
-	for (i = 0; i < tsmd_domain_count; i++) {
-		hart->views[i].domain = &tsmd_domains[i];
-		hart->views[i].sdid = tsmd_domains[i].sdid;
-	}
+	CHECK(tsmd_turn_to(hart, 1) == 0);
 }
 
 static void set_up(void)
@@ -248,6 +240,7 @@ static void set_up(void)
 	static const struct sbi_domain host = { regions };
 	unsigned int i;
 
+	tsmd_hart_offset = 1;
 	tsmd_host = &host;
 	tsmd_domain_count = COVE_MAX_TSM_DOMAINS;
 	for (i = 0; i < tsmd_domain_count; i++) {
@@ -455,6 +448,195 @@ static void test_guest_files(void)
 	CHECK(!tsmd_memory_denied(GUEST_FILE, GUEST_FILE + 4));
 }
 
+/* What the host or one of the TSMs may do at an address: its PMP bits */
+static unsigned int allowed(const unsigned long *cfg, unsigned long address)
+{
+	unsigned long low = 0, word = address >> PMP_SHIFT, i;
+
+	for (i = 0; i < PMP_ENTRIES; i++) {
+		unsigned long addr = fake_csr[CSR_PMPADDR0 + i];
+		unsigned int bits = cfg[i / 8] >> i % 8 * 8 & 0xff;
+		/* The ones at the end of NAPOT, and the zero above them */
+		unsigned long mask = addr ^ (addr + 1);
+		bool hit = (bits & PMP_A_NAPOT) == PMP_A_NAPOT ?
+			   (word | mask) == (addr | mask) :
+			   (bits & PMP_A_NAPOT) == PMP_A_TOR &&
+			   word >= low && word < addr;
+
+		if (hit)
+			return bits & (PMP_R | PMP_W | PMP_X);
+		low = addr;
+	}
+	return 0;
+}
+
+#define RWX	(PMP_R | PMP_W | PMP_X)
+
+/* @owner: index of the domain that has the page, or none */
+static void check_page(const struct tsmd_hart *hart, unsigned long page,
+		       unsigned int owner)
+{
+	unsigned int i;
+
+	CHECK(allowed(hart->cfg_host, page) == 0);
+	for (i = 0; i < tsmd_domain_count; i++)
+		CHECK(allowed(hart->views[i].cfg, page) ==
+		      (i == owner ? RWX : 0));
+}
+
+static void check_plain(const struct tsmd_hart *hart, unsigned long page)
+{
+	unsigned int i;
+
+	CHECK(allowed(hart->cfg_host, page) == RWX);
+	for (i = 0; i < tsmd_domain_count; i++)
+		CHECK(allowed(hart->views[i].cfg, page) == (PMP_R | PMP_W));
+}
+
+static void give_up_all(void)
+{
+	tsmd_domains[0].confidential = tsmd_domains[1].confidential =
+		(struct tsmd_ranges){ 0 };
+	tsmd_pmp_publish();
+	tsmd_pmp_refresh(&tsmd_harts[0]);
+}
+
+/* Each TSM reaches its own memory and pages, the other's never. */
+static void test_views(void)
+{
+	struct tsmd_hart *hart = &tsmd_harts[0];
+	unsigned long theirs = POOL_OF(1), page = TSMD_PAGE_SIZE;
+	unsigned int i;
+
+	give_up_all();
+	for (i = 0; i < tsmd_domain_count; i++) {
+		check_page(hart, TSM(i), i);
+		check_page(hart, TSM(i) + TSM_SIZE - 8, i);
+		check_plain(hart, POOL_OF(i));
+	}
+	/* One page takes one entry, three take two. */
+	CHECK(tsmd_memory_assign(hart, PAGE(1), 1) == 0);
+	CHECK(tsmd_turn_to(hart, 2) == 0);
+	CHECK(tsmd_memory_assign(hart, theirs, 3) == 0);
+	check_page(hart, PAGE(1), 0);
+	check_page(hart, theirs, 1);
+	check_page(hart, theirs + 2 * page, 1);
+	check_plain(hart, theirs + 3 * page);
+	check_plain(hart, PAGE(0));
+	check_plain(hart, PAGE(2));
+	CHECK(allowed(hart->views[1].cfg, 0x80000000UL) == 0);
+	CHECK(tsmd_memory_denied(theirs + page, theirs + page + 1));
+	CHECK(tsmd_memory_denied(PAGE(1), PAGE(2)));
+	CHECK(tsmd_memory_denied(TSM(1), TSM(1) + 1));
+	CHECK(tsmd_turn_to(hart, 1) == 0);
+	give_up_all();
+}
+
+/* A guard page is closed to all, its neighbours are their TSM's. */
+static void test_guards(void)
+{
+	struct tsmd_hart *hart = &tsmd_harts[0];
+	unsigned long stride = 4 * TSMD_PAGE_SIZE;
+	unsigned int i;
+
+	for (i = 0; i < tsmd_domain_count; i++) {
+		unsigned long guard = TSM(i) + 8 * TSMD_PAGE_SIZE;
+
+		CHECK(tsmd_turn_to(hart, i + 1) == 0);
+		CHECK(tsmd_pmp_set_guard(hart, TSM(!i), stride) ==
+		      COVE_ERR_INVALID_ADDRESS);
+		CHECK(tsmd_pmp_set_guard(hart, guard, stride) == 0);
+		check_page(hart, guard, tsmd_domain_count);
+		check_page(hart, guard + TSMD_PAGE_SIZE, i);
+		CHECK(tsmd_pmp_is_guard(hart, guard + 8));
+		CHECK(!tsmd_pmp_is_guard(hart, guard + TSMD_PAGE_SIZE));
+	}
+	/* Hart index 1 has other ones. */
+	tsmd_pmp_refresh(&tsmd_harts[1]);
+	for (i = 0; i < tsmd_domain_count; i++) {
+		unsigned long guard = TSM(i) + 8 * TSMD_PAGE_SIZE;
+
+		check_page(&tsmd_harts[1], guard, i);
+		check_page(&tsmd_harts[1], guard + stride, tsmd_domain_count);
+	}
+	tsmd_harts[0].pmp_loaded = 0;
+	CHECK(tsmd_turn_to(hart, 1) == 0);
+}
+
+/* Neither gives away, takes or gives back what is the other's. */
+static void test_domains_apart(void)
+{
+	struct tsmd_hart *hart = &tsmd_harts[0];
+	unsigned long theirs = POOL_OF(1), value;
+
+	CHECK(tsmd_memory_assign(hart, PAGE(0), 1) == 0);
+	CHECK(tsmd_memory_assign(hart, theirs, 1) == COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_assign(hart, theirs - TSMD_PAGE_SIZE, 2) ==
+	      COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_assign(hart, TSM(1), 1) == COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_assign(hart, GUEST_FILE, 1) == 0);
+	CHECK(tsmd_turn_to(hart, 2) == 0);
+	CHECK(tsmd_memory_release(hart, PAGE(0), 1) == COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_assign(hart, GUEST_FILE, 1) == COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_release(hart, GUEST_FILE, 1) ==
+	      COVE_ERR_INVALID_ADDRESS);
+	CHECK(!tsmd_memory_info(hart, COVE_INFO_RANGES_USED, &value));
+	CHECK(value == 0);
+	CHECK(tsmd_memory_assign(hart, theirs, 1) == 0);
+	CHECK(tsmd_memory_denied(theirs, theirs + 1));
+	CHECK(tsmd_turn_to(hart, 1) == 0);
+	CHECK(tsmd_memory_release(hart, theirs, 1) == COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_denied(theirs, theirs + 1));
+	CHECK(!tsmd_memory_info(hart, COVE_INFO_RANGES_USED, &value));
+	CHECK(value == 2);
+	give_up_all();
+}
+
+/* The entries of the PMP are one store for both; beyond it nothing changes. */
+static void test_capacity(void)
+{
+	struct tsmd_hart *hart = &tsmd_harts[0];
+	unsigned long free, i;
+
+	CHECK(!tsmd_memory_info(hart, COVE_INFO_RANGES_FREE, &free));
+	CHECK(free == tsmd_pmp_capacity());
+	for (i = 0; i < free; i++) {
+		CHECK(tsmd_turn_to(hart, 1 + i % 2) == 0);
+		CHECK(tsmd_memory_assign(hart, POOL_OF(i % 2) +
+					 i * 2 * TSMD_PAGE_SIZE, 1) == 0);
+	}
+	for (i = 0; i < 2; i++) {
+		CHECK(tsmd_turn_to(hart, 1 + i) == 0);
+		CHECK(tsmd_memory_assign(hart, POOL_OF(i) + 99 * TSMD_PAGE_SIZE,
+					 1) == COVE_ERR_OUT_OF_RANGES);
+		CHECK(!tsmd_memory_denied(POOL_OF(i) + 99 * TSMD_PAGE_SIZE,
+					  POOL_OF(i) + 100 * TSMD_PAGE_SIZE));
+	}
+	CHECK(tsmd_turn_to(hart, 1) == 0);
+	give_up_all();
+}
+
+/* All TSMs are told, and none of them may have the page afterwards. */
+static void test_nacl(void)
+{
+	struct tsmd_hart *hart = &tsmd_harts[0];
+	unsigned int i;
+
+	CHECK(tsmd_memory_set_nacl(hart, POOL_OF(1)) == 0);
+	for (i = 0; i < tsmd_domain_count; i++)
+		CHECK(info[i].nacl[0] == POOL_OF(1));
+	/* A TSM can write its copy; M-mode looks at its own. */
+	info[0].nacl[0] = info[1].nacl[0] = 0;
+	CHECK(tsmd_turn_to(hart, 2) == 0);
+	CHECK(tsmd_memory_assign(hart, POOL_OF(1) + TSMD_PAGE_SIZE, 1) ==
+	      COVE_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_memory_set_nacl(hart, 0) == 0);
+	CHECK(tsmd_memory_assign(hart, POOL_OF(1) + TSMD_PAGE_SIZE, 1) == 0);
+	CHECK(tsmd_memory_set_nacl(hart, POOL_OF(1)) == SBI_ERR_INVALID_ADDRESS);
+	CHECK(tsmd_turn_to(hart, 1) == 0);
+	give_up_all();
+}
+
 int main(void)
 {
 	/* A reader that waits for ever is a failure too. */
@@ -473,6 +655,11 @@ int main(void)
 	test_foreign_hart();
 	test_mpxy();
 	test_no_sse_without_mask();
+	test_views();
+	test_domains_apart();
+	test_capacity();
+	test_nacl();
+	test_guards();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0;
 }

@@ -71,15 +71,9 @@ struct tsmd_domain {
 	struct tsmd_ranges confidential;
 };
 
-/** What a hart needs to give itself to one TSM domain */
+/** What a hart gives one TSM to see: pmpcfg0 and pmpcfg2 of the image it loaded */
 struct tsmd_view {
-	struct tsmd_domain *domain;
-	/** That of the domain, and all of a6 above the function */
-	unsigned long sdid;
-	/** pmpcfg0 and pmpcfg2 of the image that the PMP holds */
 	unsigned long cfg[2];
-	/** Kind 0, SDID of the TSM, hart id as events have them */
-	unsigned long event_tag;
 };
 
 /** Host values of the switched CSRs; written on TEECALL, read on TEERET */
@@ -120,8 +114,16 @@ struct tsmd_hart {
 	/** One of those whose CSRs save_optional_csrs() takes */
 	bool has_optional;
 	u32 id;
-	/** Of the TSM that is current, else of the last one: in views[] */
-	struct tsmd_view *view;
+	/**
+	 * The TSM domain that is current, else the last one: set together by
+	 * tsmd_turn_to(), so that a crossing has all of it at hand
+	 */
+	struct tsmd_domain *domain;
+	const struct tsmd_view *view;
+	/** Its SDID: all of a6 above the function */
+	unsigned long sdid;
+	/** Kind 0, its SDID, hart id as events have them */
+	unsigned long event_tag;
 	/** Events of this hart */
 	struct tee_ring *ring;
 	/** The stay in the TSM that the watchdog looks at, and how often it did */
@@ -131,6 +133,7 @@ struct tsmd_hart {
 	unsigned long pmp_loaded;
 	/** pmpcfg0 and pmpcfg2 of that image while the host is current */
 	unsigned long cfg_host[2];
+	/** By index of the domain */
 	struct tsmd_view views[COVE_MAX_TSM_DOMAINS];
 	/** What OpenSBI set up before the host could change it */
 	struct {
@@ -233,17 +236,17 @@ static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
 			      unsigned long value, unsigned long aux)
 {
 	tsmd_event_tagged(hart,
-			  hart->in_tsm ? hart->view->event_tag :
+			  hart->in_tsm ? hart->event_tag :
 					 tsmd_event_tag(hart->id, 0),
 			  kind, error, value, aux);
 }
 
-/** Make the domain @p sdid the hart's; @return 0, or NOT_SUPPORTED */
+/** Make the domain @p sdid the hart's; @return 0, or SBI_ERR_NOT_SUPPORTED */
 long tsmd_turn_to(struct tsmd_hart *hart, unsigned long sdid);
 
 /**
  * Resolve the domain that @p a6 names, once for the whole crossing: from here
- * on it is hart->view.
+ * on it is hart->domain.
  *
  * @return 0 if there is such a domain and it can take calls, else an error
  */
@@ -254,9 +257,9 @@ static inline long tsmd_check_target(struct tsmd_hart *hart, unsigned long a6)
 	enum tsmd_state state;
 
 	/* Most calls of a hart go where the one before went. */
-	if (unlikely(sdid != hart->view->sdid) && tsmd_turn_to(hart, sdid))
+	if (unlikely(sdid != hart->sdid) && tsmd_turn_to(hart, sdid))
 		return SBI_ERR_NOT_SUPPORTED;
-	state = hart->view->domain->state;
+	state = hart->domain->state;
 	if (likely(state == TSMD_READY))
 		return 0;
 	return state == TSMD_DEAD ? SBI_ERR_FAILED : SBI_ERR_NOT_SUPPORTED;
@@ -280,7 +283,7 @@ void tsmd_bury(struct tsmd_hart *hart, const char *why);
 static inline bool tsmd_is_dead(const struct tsmd_hart *hart)
 {
 	/* Not earlier than an IPI that said so was served. */
-	return __atomic_load_n(&hart->view->domain->state, __ATOMIC_ACQUIRE) ==
+	return __atomic_load_n(&hart->domain->state, __ATOMIC_ACQUIRE) ==
 	       TSMD_DEAD;
 }
 
@@ -387,7 +390,7 @@ void tsmd_record_scrub(const struct tsmd_domain *domain);
 
 /* tsmd_switch.c */
 
-/** Save the host of @p regs and return the frame that enters hart->view's TSM */
+/** Save the host of @p regs and return the frame that enters hart->domain's TSM */
 struct sbi_trap_context *tsmd_enter(struct tsmd_hart *hart,
 				    const struct sbi_trap_regs *regs);
 

@@ -83,7 +83,7 @@ static struct sbi_trap_context *ret_interrupted(struct tsmd_hart *hart)
 static struct sbi_trap_context *ready(struct tsmd_hart *hart,
 				      struct sbi_trap_context *tcntx)
 {
-	struct tsmd_domain *domain = hart->view->domain;
+	struct tsmd_domain *domain = hart->domain;
 	unsigned long entry = tcntx->regs.a0;
 
 	if (!hart->booting)
@@ -146,7 +146,7 @@ static void print_place(const char *what, const struct sbi_trap_regs *tsm)
 static struct sbi_trap_context *panic(struct tsmd_hart *hart,
 				      struct sbi_trap_context *tcntx)
 {
-	const struct tsmd_range *region = &hart->view->domain->tsm;
+	const struct tsmd_range *region = &hart->domain->tsm;
 	const struct sbi_trap_regs *tsm = &tcntx->regs;
 	unsigned long at = tsm->a0, length = tsm->a1;
 	char text[96];

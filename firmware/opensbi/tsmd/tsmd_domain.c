@@ -16,18 +16,20 @@ struct tee_ring tsmd_rings[COVE_MAX_HARTS];
 
 unsigned long tsmd_hart_offset;
 
-static void init_views(struct tsmd_hart *hart)
+long tsmd_turn_to(struct tsmd_hart *hart, unsigned long sdid)
 {
 	u32 i;
 
 	for (i = 0; i < tsmd_domain_count; i++) {
-		struct tsmd_view *view = &hart->views[i];
-
-		view->domain = &tsmd_domains[i];
-		view->sdid = tsmd_domains[i].sdid;
-		view->event_tag = tsmd_event_tag(hart->id, view->sdid);
+		if (tsmd_domains[i].sdid != sdid)
+			continue;
+		hart->view = &hart->views[i];
+		hart->domain = &tsmd_domains[i];
+		hart->sdid = sdid;
+		hart->event_tag = tsmd_event_tag(hart->id, sdid);
+		return 0;
 	}
-	hart->view = hart->views;
+	return SBI_ERR_NOT_SUPPORTED;
 }
 
 int tsmd_domain_init(void)
@@ -49,24 +51,11 @@ int tsmd_domain_init(void)
 		if (!scratch)
 			continue;
 		tsmd_harts[i].id = sbi_hartindex_to_hartid(i);
-		init_views(&tsmd_harts[i]);
+		tsmd_turn_to(&tsmd_harts[i], tsmd_domains[0].sdid);
 		*(struct tsmd_hart **)sbi_scratch_offset_ptr(scratch,
 			tsmd_hart_offset) = &tsmd_harts[i];
 	}
 	return 0;
-}
-
-long tsmd_turn_to(struct tsmd_hart *hart, unsigned long sdid)
-{
-	u32 i;
-
-	for (i = 0; i < tsmd_domain_count; i++) {
-		if (hart->views[i].sdid != sdid)
-			continue;
-		hart->view = &hart->views[i];
-		return 0;
-	}
-	return SBI_ERR_NOT_SUPPORTED;
 }
 
 bool tsmd_die(struct tsmd_hart *hart)
@@ -75,7 +64,7 @@ bool tsmd_die(struct tsmd_hart *hart)
 	 * Acquire and release: whoever sees the death also sees what led to
 	 * it, and the report of the hart that wins is the only one.
 	 */
-	return __atomic_exchange_n(&hart->view->domain->state, TSMD_DEAD,
+	return __atomic_exchange_n(&hart->domain->state, TSMD_DEAD,
 				   __ATOMIC_ACQ_REL) != TSMD_DEAD;
 }
 
@@ -87,5 +76,5 @@ void tsmd_bury(struct tsmd_hart *hart, const char *why)
 	 */
 	tsmd_memory_poke_harts();
 	sbi_printf("tsmd: TSM domain dead: SDID %u, hart %u: %s\n",
-		   hart->view->domain->sdid, hart->id, why);
+		   hart->domain->sdid, hart->id, why);
 }

@@ -36,7 +36,7 @@ const struct sbi_trap_regs *tsmd_fast_teecall(struct tsmd_hart *hart)
 	if (unlikely(rc))
 		return refuse(host, rc);
 	tsmd_switch_to_tsm(hart);
-	tsmd_event_tagged(hart, hart->view->event_tag, TEE_EVENT_TEECALL, 0, 0,
+	tsmd_event_tagged(hart, hart->event_tag, TEE_EVENT_TEECALL, 0, 0,
 			  host->mepc);
 	return NULL;
 }
@@ -66,7 +66,7 @@ const struct sbi_trap_regs *tsmd_fast_ret(long error, unsigned long value,
 		hart->csrs.scause = cause = scause;
 		hart->csrs.stval = stval;
 	}
-	tsmd_event_tagged(hart, hart->view->event_tag, TEE_EVENT_TEERET, error,
+	tsmd_event_tagged(hart, hart->event_tag, TEE_EVENT_TEERET, error,
 			  value, cause);
 	tsmd_switch_to_host(hart);
 	return host;

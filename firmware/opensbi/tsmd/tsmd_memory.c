@@ -142,7 +142,7 @@ static void tell_other_harts(struct tsmd_hart *hart)
 static int change(struct tsmd_hart *hart, unsigned long base,
 		  unsigned long pages, bool assign)
 {
-	struct tsmd_domain *domain = hart->view->domain;
+	struct tsmd_domain *domain = hart->domain;
 	unsigned long end = base + (pages << TSMD_PAGE_SHIFT);
 	struct tsmd_ranges next;
 	int rc;
@@ -206,7 +206,7 @@ long tsmd_memory_info(struct tsmd_hart *hart, unsigned long kind,
 {
 	switch (kind) {
 	case COVE_INFO_RANGES_USED:
-		*value = hart->view->domain->confidential.count;
+		*value = hart->domain->confidential.count;
 		return 0;
 	case COVE_INFO_RANGES_FREE:
 		*value = entries_free();

@@ -189,7 +189,7 @@ static unsigned long guard_of(const struct tsmd_hart *hart, u32 domain)
 
 bool tsmd_pmp_is_guard(const struct tsmd_hart *hart, unsigned long addr)
 {
-	u32 domain = hart->view->domain->index;
+	u32 domain = hart->domain->index;
 
 	return image.guard[domain].base && addr >= guard_of(hart, domain) &&
 	       addr - guard_of(hart, domain) < TSMD_PAGE_SIZE;
@@ -198,7 +198,7 @@ bool tsmd_pmp_is_guard(const struct tsmd_hart *hart, unsigned long addr)
 int tsmd_pmp_set_guard(struct tsmd_hart *hart, unsigned long guard,
 		       unsigned long stride)
 {
-	const struct tsmd_domain *domain = hart->view->domain;
+	const struct tsmd_domain *domain = hart->domain;
 	const struct tsmd_range *tsm = &domain->tsm;
 	unsigned long room = tsm->end - tsm->start;
 

@@ -90,7 +90,7 @@ static unsigned long stay_of(const struct tsmd_hart *hart)
 
 bool tsmd_watchdog_look(struct tsmd_hart *hart)
 {
-	unsigned long limit = hart->view->domain->watchdog;
+	unsigned long limit = hart->domain->watchdog;
 	unsigned long stay = 0;
 
 	tsmd_watchdog_start(hart);
