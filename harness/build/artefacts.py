@@ -13,6 +13,7 @@ class Artefacts:
 
     `vmlinux` and `covh_ko` are None only when the user boots an Image and an initramfs of their
     own (`host.kernel` and `host.initrd`), of which teecall has neither symbols nor driver.
+    `tsm2_elf` is None on a machine with one TSM domain.
     `versions` names every source as it was used: `{"opensbi": "1.6 (tree 0c7b4d39ddbb)", ...}`.
     """
 
@@ -26,4 +27,10 @@ class Artefacts:
     initrd: Path
     hello_elf: Path
     dt_overlay: Path
+    tsm2_elf: Path | None = None
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tsm_elfs(self) -> tuple[Path, ...]:
+        """The TSM of each domain, by SDID."""
+        return (self.tsm_elf,) if self.tsm2_elf is None else (self.tsm_elf, self.tsm2_elf)

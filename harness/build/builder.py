@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness import resources
 from harness.build.artefacts import Artefacts
-from harness.build.firmware import OpenSbiRecipe, OverlayRecipe, TsmRecipe
+from harness.build.firmware import OpenSbiRecipe, OverlayRecipe, SecondTsmRecipe, TsmRecipe
 from harness.build.given import check_given
 from harness.build.kernel import (
     IMAGE,
@@ -161,6 +161,8 @@ class Builder:
         kernel, initrd = given(config, "host.kernel"), given(config, "host.initrd")
         if not config.tsm.elf:
             recipes.append(TsmRecipe())
+        if config.tsm.domains > 1 and not config.tsm.second_elf:
+            recipes.append(SecondTsmRecipe())
         if not kernel:
             recipes += [KernelRecipe(), CovhRecipe()]
         elif build := user_kernel(kernel)[1]:
@@ -308,6 +310,9 @@ class Builder:
             initrd=file_of(config, "host.initrd", places, "initramfs/initramfs.cpio"),
             hello_elf=file_of(config, "tvm.payload", places, "guests/hello.elf"),
             dt_overlay=places["overlay"] / "teecall.dtbo",
+            tsm2_elf=file_of(config, "tsm.second_elf", places, "tsm2/tsm.elf")
+            if config.tsm.domains > 1
+            else None,
             versions=self._versions(places),
         )
 

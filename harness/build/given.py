@@ -17,6 +17,7 @@ def check_given(config: Config) -> None:
         ConfigError: one is not there, cannot be read, or is not what its key needs.
     """
     _check_elf(given(config, "tsm.elf"), "tsm.elf")
+    _check_elf(given(config, "tsm.second_elf"), "tsm.second_elf")
     _check_elf(given(config, "tvm.payload"), "tvm.payload")
     _check_file(given(config, "host.initrd"), "host.initrd")
 

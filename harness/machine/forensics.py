@@ -51,7 +51,8 @@ class Symbolizer:
 
     def __init__(self, artefacts: Artefacts) -> None:
         self._images = list(images_of(artefacts.opensbi_elf, "OpenSBI"))
-        self._images += images_of(artefacts.tsm_elf, "TSM")
+        for tsm in artefacts.tsm_elfs:
+            self._images += images_of(tsm, "TSM")
         if artefacts.vmlinux is not None:
             self._images += images_of(artefacts.vmlinux, "Linux")
 

@@ -241,25 +241,25 @@ static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
 			  kind, error, value, aux);
 }
 
-/** Make the domain @p sdid the hart's; @return 0, or SBI_ERR_NOT_SUPPORTED */
+/**
+ * Make the domain @p sdid the hart's: a call names its domain once, and from
+ * then on it is hart->domain.
+ *
+ * @return 0, or SBI_ERR_NOT_SUPPORTED if there is no such domain
+ */
 long tsmd_turn_to(struct tsmd_hart *hart, unsigned long sdid);
 
-/**
- * Resolve the domain that @p a6 names, once for the whole crossing: from here
- * on it is hart->domain.
- *
- * @return 0 if there is such a domain and it can take calls, else an error
- */
-static inline long tsmd_check_target(struct tsmd_hart *hart, unsigned long a6)
+/** What all of a6 above the function says: bits 32 and up must be zero */
+static inline unsigned long tsmd_sdid_of(unsigned long a6)
 {
-	/* The SDID is all above the function: bits 32 and up must be zero. */
-	unsigned long sdid = a6 >> COVE_A6_SDID_SHIFT;
-	enum tsmd_state state;
+	return a6 >> COVE_A6_SDID_SHIFT;
+}
 
-	/* Most calls of a hart go where the one before went. */
-	if (unlikely(sdid != hart->sdid) && tsmd_turn_to(hart, sdid))
-		return SBI_ERR_NOT_SUPPORTED;
-	state = hart->domain->state;
+/** @return 0 if the hart's domain can take calls, else an error */
+static inline long tsmd_check_ready(const struct tsmd_hart *hart)
+{
+	enum tsmd_state state = hart->domain->state;
+
 	if (likely(state == TSMD_READY))
 		return 0;
 	return state == TSMD_DEAD ? SBI_ERR_FAILED : SBI_ERR_NOT_SUPPORTED;

@@ -32,8 +32,10 @@ struct sbi_trap_context *tsmd_teecall(struct tsmd_hart *hart,
 {
 	const struct sbi_trap_regs *regs = &tcntx->regs;
 	struct sbi_trap_context *next;
-	long rc = tsmd_check_target(hart, regs->a6);
+	long rc = tsmd_turn_to(hart, tsmd_sdid_of(regs->a6));
 
+	if (!rc)
+		rc = tsmd_check_ready(hart);
 	if (rc)
 		return answer(tcntx, rc, 0);
 
