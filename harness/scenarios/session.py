@@ -243,6 +243,8 @@ def _save_trace(smoke: Smoke) -> None:
         trace = smoke.recorder.trace(smoke.machine.ram)
         smoke.run.write("events.json", trace.as_json())
         smoke.run.write("tsm.log", trace.log)
+        if trace.second_log is not None:
+            smoke.run.write("tsm2.log", trace.second_log)
 
 
 def _report(
@@ -284,7 +286,7 @@ def _images(artefacts: Artefacts | None) -> list[str]:
     """Return the ELF files that name the addresses in the run's logs."""
     if artefacts is None:
         return []
-    files = (artefacts.opensbi_elf, artefacts.tsm_elf, artefacts.vmlinux)
+    files = (artefacts.opensbi_elf, *artefacts.tsm_elfs, artefacts.vmlinux)
     return [str(file) for file in files if file is not None]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import abi
+from harness.config.domains import domains
 from harness.errors import DeadlineExceeded
 from harness.host.host import Host
 from harness.host.results import Access, CallResult, GuestRun, error_name, number
@@ -22,7 +23,6 @@ from harness.trace.steps import in_interrupt_log, six_steps
 from harness.trace.tsm import TsmStats
 
 SDID = 1
-_BOTH_DOMAINS = 1 | 1 << SDID
 _TSM_INFO = struct.Struct("<IIIxxxxQQQQ")
 _PROBE = b"teecall!"
 # Accesses in one command, so that it fits in a line.
@@ -38,7 +38,8 @@ _CAPABILITIES = {
 
 
 def check_domains(host: Host) -> str:
-    """Check that the host sees both supervisor domains active."""
+    """Check that the host sees its own supervisor domain and those of all TSMs active."""
+    wanted = 1 | sum(1 << domain.sdid for domain in domains(host.machine.config))
     answer = host.call("supd", "get_active_domains")
     if not answer.ok:
         raise CheckFailed(
@@ -46,9 +47,9 @@ def check_domains(host: Host) -> str:
             "is the domain switch in this OpenSBI, and the TSM domain in the device tree? "
             "see `tsmd:` lines in uart.log",
         )
-    if answer.value != _BOTH_DOMAINS:
+    if answer.value != wanted:
         raise CheckFailed(
-            f"active domains are {answer.value:#x} instead of {_BOTH_DOMAINS:#x}",
+            f"active domains are {answer.value:#x} instead of {wanted:#x}",
             "the TSM did not say READY; see tsm.log and `tsmd:` lines in uart.log",
         )
     return f"domains {answer.value:#b} active"
