@@ -189,6 +189,8 @@
 #define COVE_FAULT_LOOP                              4
 #define COVE_FAULT_MISALIGNED                        5
 #define COVE_FAULT_PANIC                             6
+#define COVE_FAULT_LOAD                              7
+#define COVE_FAULT_STORE                             8
 #define COVE_INFO_RANGES_USED                        0
 #define COVE_INFO_RANGES_FREE                        1
 #define COVE_INFO_HARTS_RUNNING                      2

@@ -190,9 +190,7 @@ def check_layout(spans: Sequence[Span], config: Config, *tsms: Image) -> None:
     found = domains(config)
     pools = [_pool(domain) for domain in found]
     regions = [_region(domain) for domain in found]
-    parts = [
-        part for domain, tsm in zip(found, tsms, strict=True) for part in _parts(domain, tsm)
-    ]
+    parts = [part for domain, tsm in zip(found, tsms, strict=True) for part in _parts(domain, tsm)]
     _check_disjoint([*spans, *parts, *pools])
     _check_disjoint([*spans, *regions, *pools])
     for span in (*spans, *regions, *pools):

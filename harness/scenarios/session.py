@@ -41,6 +41,7 @@ SCENARIOS: dict[str, str] = {
     "conformance": "conformance",
     "containment": "containment",
     "covi": "covi",
+    "domains": "domains",
     "interrupt-sweep": "sweep",
     "linux-tvm": "linux",
     "smoke": "smoke",

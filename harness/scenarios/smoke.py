@@ -60,7 +60,9 @@ class Smoke:
         on_power: is called with the machine as soon as it runs.
         seed: from which secret and nonces follow; printed in run.json.
 
-    `keys` has the store's key of each component; `files` are added to the host's initramfs.
+    `keys` has the store's key of each component; `files` are added to the host's initramfs. With
+    several TSM domains, `held` has the TVM that is kept in each and `counts` what each TSM counted
+    before, by SDID.
     """
 
     config: Config
@@ -81,6 +83,8 @@ class Smoke:
     machine: Machine | None = None
     host: Host | None = None
     before: TsmStats | None = None
+    held: dict[int, GuestRun] = field(default_factory=dict)
+    counts: dict[int, TsmStats] = field(default_factory=dict)
     launched: GuestRun | None = None
     events: list[Event] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)

@@ -55,20 +55,23 @@ def check_domains(host: Host) -> str:
     return f"domains {answer.value:#b} active"
 
 
-def check_tsm_info(host: Host, buffer: int, harts: int) -> tuple[list[CallResult], str]:
+def check_tsm_info(
+    host: Host, buffer: int, harts: int, sdid: int = SDID
+) -> tuple[list[CallResult], str]:
     """Ask the TSM about itself from every hart.
 
     Args:
         host: makes the calls.
         buffer: physical address of 48 bytes of host memory that nobody uses.
         harts: number of harts.
+        sdid: supervisor domain of the TSM.
 
     Returns:
         The calls, and the line for people.
     """
     calls = []
     for cpu in range(harts):
-        answer = host.call("covh", "get_tsm_info", buffer, _TSM_INFO.size, cpu=cpu)
+        answer = host.call("covh", "get_tsm_info", buffer, _TSM_INFO.size, cpu=cpu, sdid=sdid)
         if not answer.ok or answer.value != _TSM_INFO.size:
             raise CheckFailed(
                 f"get_tsm_info on hart {cpu}: {answer.error_name}, {answer.value} bytes"

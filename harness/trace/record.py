@@ -105,8 +105,7 @@ class Recorder:
         log, stats = "", None
         writers = [(self._firmware, "tsmd", "tsmd_rings")]
         writers += [
-            (tsm, writer, "tsm_rings")
-            for tsm, writer in zip(self._tsms, _WRITERS, strict=False)
+            (tsm, writer, "tsm_rings") for tsm, writer in zip(self._tsms, _WRITERS, strict=False)
         ]
         for symbols, writer, name in writers:
             try:

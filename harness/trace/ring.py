@@ -36,7 +36,8 @@ class Symbols(Protocol):
 class Event:
     """One crossing of a domain or privilege border on one hart.
 
-    `writer` is "tsmd" (M-mode), "tsm" or "tsm2", that of the second domain; the other fields are those of struct tee_event.
+    `writer` is "tsmd" (M-mode), "tsm" or, in the second domain, "tsm2"; the other fields are those
+    of struct tee_event.
     """
 
     writer: str
