@@ -11,6 +11,7 @@ from harness import abi
 from harness.host.boot import powered, reach_shell
 from harness.host.host import Host
 from harness.host.results import GuestRun
+from harness.machine.deadline import scaled
 from harness.machine.machine import Machine
 from harness.machine.rundir import new_run
 from harness.scenarios.containment_hostile import all_calls, words
@@ -159,24 +160,32 @@ class _Deaths:
         with self._machine.allow("tsm") as deaths:
             harm = self._harm(attack.sdid, attack.how, attack.address)
             answer = all_calls(self._host, [harm])[0]
+            if answer.error != abi.Error.FAILED:
+                raise CheckFailed(
+                    f"TSM {attack.sdid} can {attack.how} at {attack.address:#x}, {attack.what}:"
+                    f" the call answers {answer.error_name}",
+                    "the PMP does not close it to this TSM",
+                )
+            self._await_report(attack)
         self._deaths += 1
-        if answer.error != abi.Error.FAILED:
-            raise CheckFailed(
-                f"TSM {attack.sdid} can {attack.how} at {attack.address:#x}, {attack.what}:"
-                f" the call answers {answer.error_name}",
-                "the PMP does not close it to this TSM",
-            )
         if not deaths:
             raise CheckFailed("the harness takes a machine with a dead TSM for a healthy one")
         self._check_report(attack)
         if self._machine.ram.read(attack.address, PAGE) != held:
             raise CheckFailed(f"{attack.what} at {attack.address:#x} has changed")
 
+    def _await_report(self, attack: _Attack) -> None:
+        """Wait until the firmware has named the domain: the console comes behind the call."""
+        said = f"tsmd: TSM domain dead: SDID {attack.sdid}, hart 0: fault\r\n".encode()
+        uart = self._machine.uart
+        deadline = scaled(f"`{said.decode().strip()}`", self._smoke.config.timeouts.stall_s)
+        while said not in uart.tail(1 << 14):
+            with uart.news:
+                uart.news.wait(min(0.2, deadline.remaining()))
+            deadline.check()
+
     def _check_report(self, attack: _Attack) -> None:
-        """The firmware names the domain; the event ring has the cause and the address."""
-        said = f"tsmd: TSM domain dead: SDID {attack.sdid}, hart 0: fault".encode()
-        if said not in self._machine.uart.tail(1 << 14):
-            raise CheckFailed(f"the firmware does not say `{said.decode()}`", "see uart.log")
+        """The event ring has the domain, the cause and the address of each death."""
         events = [
             event
             for ring in self._recorder.rings(self._machine.ram)
