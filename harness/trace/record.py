@@ -84,15 +84,25 @@ class Recorder:
                 tsm.object("tsm_rings")
 
     def rings(self, memory: Memory) -> list[Ring]:
-        """Return the event rings of all harts."""
+        """Return the event rings of all harts, without those that a TSM does not keep."""
         return [
             *read_rings(memory, self._firmware, "tsmd", self._harts),
             *(ring for rings in self._tsm_rings(memory) for ring in rings),
         ]
 
     def _tsm_rings(self, memory: Memory) -> Iterator[list[Ring]]:
-        for tsm, writer in zip(self._tsms, _WRITERS, strict=False):
-            yield read_rings(memory, tsm, writer, self._harts, "tsm_rings")
+        for sdid, (tsm, writer) in enumerate(zip(self._tsms, _WRITERS, strict=False), 1):
+            if self.keeps_records(sdid):
+                yield read_rings(memory, tsm, writer, self._harts, "tsm_rings")
+
+    def keeps_records(self, sdid: int = 1) -> bool:
+        """Tell whether the TSM of a domain has event rings and counts: not every one needs to."""
+        try:
+            for name in ("tsm_rings", "tsm_stats"):
+                self._tsms[sdid - 1].object(name)
+        except ConfigError:
+            return False
+        return True
 
     def stats(self, memory: Memory, sdid: int = 1) -> TsmStats:
         """Return what the TSM of a domain counts."""
