@@ -385,7 +385,7 @@ void tsmd_memory_poke_harts(void);
 /** Keep the domain's set where it survives a reset of the harts */
 void tsmd_record_write(const struct tsmd_domain *domain);
 
-/** Zero what was confidential before a reset; before the host first runs */
+/** Zero what was confidential before a reset; before host or TSM first run */
 void tsmd_record_scrub(const struct tsmd_domain *domain);
 
 /* tsmd_switch.c */

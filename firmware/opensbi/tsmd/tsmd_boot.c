@@ -144,7 +144,6 @@ static struct sbi_trap_context *boot_tsm(struct tsmd_hart *hart,
 	struct sbi_trap_context *tsm;
 
 	tsmd_turn_to(hart, domain->sdid);
-	tsmd_record_scrub(domain);
 	hart->booting = true;
 	tsm = tsmd_enter(hart, host);
 	tsm->regs.a0 = hart->index;
@@ -176,6 +175,15 @@ struct sbi_trap_context *tsmd_boot_next(struct tsmd_hart *hart)
 	return domain ? boot_tsm(hart, domain, &host->regs) : host;
 }
 
+/** Before any TSM runs: what one domain has left behind is not another's either. */
+static void scrub_all(void)
+{
+	u32 i;
+
+	for (i = 0; i < tsmd_domain_count; i++)
+		tsmd_record_scrub(&tsmd_domains[i]);
+}
+
 /** Enter the first TSM; when the last is READY, the host is at @p next_addr. */
 static void __attribute__((noreturn))
 boot_tsms(struct tsmd_hart *hart, const struct tsmd_domain *first,
@@ -184,6 +192,7 @@ boot_tsms(struct tsmd_hart *hart, const struct tsmd_domain *first,
 	struct sbi_trap_regs host;
 
 	set_host_frame(&host, arg0, arg1, next_addr);
+	scrub_all();
 	tsmd_mret(&boot_tsm(hart, first, &host)->regs);
 }
 
