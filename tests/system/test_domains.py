@@ -79,6 +79,11 @@ MUTANTS = {
         "\t\ttsmd_domains[i].info->nacl[hart] = base;",
         "\t\ttsmd_domains[0].info->nacl[hart] = base;",
     ),
+    "record-of-another-pool": (
+        "tsmd_record.c",
+        "if (set->range[i].start >= pool->start &&\n\t\t    set->range[i].end <= pool->end)",
+        "if (pool->end)",
+    ),
     "second-tsm-is-the-hosts": (
         "tsmd_memory.c",
         "if (start < tsmd_domains[i].tsm.end &&",
@@ -87,8 +92,8 @@ MUTANTS = {
 }
 
 
-def _run(folder: Path, tsmd: Path) -> subprocess.CompletedProcess[str]:
-    tests, program = ROOT / "firmware/opensbi/tests", folder / "build" / "test_driver"
+def _run(folder: Path, tsmd: Path, test: str) -> subprocess.CompletedProcess[str]:
+    tests, program = ROOT / "firmware/opensbi/tests", folder / "build" / test
     make = ("make", "-s", "-C", str(tests), f"O={program.parent}", f"TSMD={tsmd}", str(program))
     subprocess.run(make, check=True, capture_output=True, text=True)
     return subprocess.run([str(program)], check=False, capture_output=True, text=True)
@@ -98,5 +103,6 @@ def _run(folder: Path, tsmd: Path) -> subprocess.CompletedProcess[str]:
 def test_a_way_between_domains_is_noticed(name: str, tmp_path: Path) -> None:
     file, old, new = MUTANTS[name]
     edits = [{"file": file, "old": old, "new": new}]
-    done = _run(tmp_path, mutate({"tree": "opensbi.overlay", "edits": edits}, tmp_path))
-    assert done.returncode == 1 and "test_driver.c:" in done.stdout, done.stdout + done.stderr
+    test = "test_record" if file == "tsmd_record.c" else "test_driver"
+    done = _run(tmp_path, mutate({"tree": "opensbi.overlay", "edits": edits}, tmp_path), test)
+    assert done.returncode == 1 and f"{test}.c:" in done.stdout, done.stdout + done.stderr
