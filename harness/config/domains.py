@@ -52,12 +52,11 @@ class TsmDomain:
         return self.pool_base + self.pool_size - 4096
 
 
-def domain(keys: DomainKeys, memory: Memory) -> TsmDomain:
-    """Return the domain whose memory these keys describe."""
+def _domain(keys: DomainKeys, memory: Memory) -> TsmDomain:
     sizes = (keys.tsm_base, keys.tsm_size, keys.pool_base, keys.pool_size)
     return TsmDomain(keys, *(getattr(memory, name) for name in sizes))
 
 
 def domains(config: Config) -> tuple[TsmDomain, ...]:
     """Return the TSM domains of the machine, by SDID."""
-    return tuple(domain(keys, config.memory) for keys in KEYS[: config.tsm.domains])
+    return tuple(_domain(keys, config.memory) for keys in KEYS[: config.tsm.domains])

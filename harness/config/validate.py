@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from harness.config import references
-from harness.config.domains import KEYS, TsmDomain, domain, domains
+from harness.config.domains import TsmDomain, domains
 from harness.config.schema import Config
 from harness.errors import ConfigError
 
@@ -31,9 +31,9 @@ def validate(config: Config, origin: Origin) -> None:
     Raises:
         ConfigError: names the key, the value and where it was set.
     """
-    for keys in KEYS:
-        _check_region(domain(keys, config.memory), origin)
-        _check_pool(domain(keys, config.memory), origin)
+    for found in domains(config):
+        _check_region(found, origin)
+        _check_pool(found, origin)
     _check_places(config, origin)
     _check_references(config, origin)
 
