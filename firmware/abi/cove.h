@@ -172,6 +172,7 @@
 #define COVE_NACL_CSRS_OFFSET                        0x1000
 #define COVE_MAX_HARTS                               8
 #define COVE_MAX_RAM_RANGES                          8
+#define COVE_MAX_TSM_DOMAINS                         2
 #define COVE_NACL_CONSOLE_OFFSET                     256
 #define COVE_NACL_CONSOLE_SIZE                       256
 #define COVE_HSM_STARTED                             0
@@ -188,6 +189,8 @@
 #define COVE_FAULT_LOOP                              4
 #define COVE_FAULT_MISALIGNED                        5
 #define COVE_FAULT_PANIC                             6
+#define COVE_FAULT_LOAD                              7
+#define COVE_FAULT_STORE                             8
 #define COVE_INFO_RANGES_USED                        0
 #define COVE_INFO_RANGES_FREE                        1
 #define COVE_INFO_HARTS_RUNNING                      2

@@ -111,7 +111,7 @@ struct tsm_boot_info {
 	tee_u64 timebase_hz;
 	/** Region of the TSM, this page included */
 	struct tee_range tsm;
-	/** Host memory that may be converted */
+	/** Host memory that may be converted, by this domain alone */
 	struct tee_range pool;
 	/** M-mode firmware, not readable for anybody else */
 	struct tee_range firmware;
@@ -135,6 +135,10 @@ struct tsm_boot_info {
 	tee_u64 imsic_guest_pages;
 	/** Largest identity of an interrupt in these files */
 	tee_u64 imsic_ids;
+	/** Valid entries of foreign[] */
+	tee_u64 foreign_count;
+	/** Memory of other TSM domains, pools whole: not the host's to this one */
+	struct tee_range foreign[2 * (COVE_MAX_TSM_DOMAINS - 1)];
 };
 
 #define TSM_LOG_SIZE 16384

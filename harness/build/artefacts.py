@@ -15,6 +15,7 @@ class Artefacts:
     own (`host.kernel` and `host.initrd`), of which teecall has neither symbols nor driver.
     With `is_payload` the `kernel_image` is a payload of the user's, an ELF file or a flat binary,
     and there is no host: no initramfs, no tool, no guest.
+    `tsm2_elf` is None on a machine with one TSM domain.
     `versions` names every source as it was used: `{"opensbi": "1.6 (tree 0c7b4d39ddbb)", ...}`.
     """
 
@@ -28,5 +29,11 @@ class Artefacts:
     initrd: Path
     hello_elf: Path
     dt_overlay: Path
+    tsm2_elf: Path | None = None
     versions: dict[str, str] = field(default_factory=dict)
     is_payload: bool = False
+
+    @property
+    def tsm_elfs(self) -> tuple[Path, ...]:
+        """The TSM of each domain, by SDID."""
+        return (self.tsm_elf,) if self.tsm2_elf is None else (self.tsm_elf, self.tsm2_elf)

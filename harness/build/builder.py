@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness import resources
 from harness.build.artefacts import Artefacts
-from harness.build.firmware import OpenSbiRecipe, OverlayRecipe, TsmRecipe
+from harness.build.firmware import OpenSbiRecipe, OverlayRecipe, SecondTsmRecipe, TsmRecipe
 from harness.build.given import check_given
 from harness.build.kernel import (
     IMAGE,
@@ -177,6 +177,8 @@ class Builder:
         build = user_kernel(kernel)[1] if kernel else None
         if not config.tsm.elf:
             recipes.append(TsmRecipe())
+        if config.tsm.domains > 1 and not config.tsm.second_elf:
+            recipes.append(SecondTsmRecipe())
         stock = named_kernel(config, "host.kernel") == DEBIAN
         if stock:
             from harness.build import debian
@@ -330,6 +332,9 @@ class Builder:
             initrd=file_of(config, "host.initrd", places, "initramfs/initramfs.cpio"),
             hello_elf=file_of(config, "tvm.payload", places, "guests/hello.elf"),
             dt_overlay=places["overlay"] / "teecall.dtbo",
+            tsm2_elf=file_of(config, "tsm.second_elf", places, "tsm2/tsm.elf")
+            if config.tsm.domains > 1
+            else None,
             versions=self._versions(places),
         )
 

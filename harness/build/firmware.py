@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 from harness.build.recipe import Bench, Facts, Inputs, Recipe, compiler_flags
+from harness.config.domains import KEYS
 from harness.config.schema import Config
 
 FOLDER = "tsmd"
@@ -70,6 +72,7 @@ class TsmRecipe(Recipe):
 
     name = "tsm"
     sources = ("tsm", "tsm-abi", "mbedtls")
+    base: ClassVar[str] = "tsm_base"
 
     def inputs(self, facts: Facts) -> Inputs:
         """Depend on the TSM's tree, mbedTLS, the ABI headers and where it is linked."""
@@ -77,7 +80,7 @@ class TsmRecipe(Recipe):
             "tsm": facts.sources.identify("tsm").id,
             "abi": facts.sources.identify("tsm-abi").id,
             "mbedtls": facts.sources.identify("mbedtls").id,
-            "base": facts.config.memory.tsm_base,
+            "base": getattr(facts.config.memory, self.base),
             "flags": list(facts.config.tsm.flags),
             "compiler": facts.compiler,
         }
@@ -96,15 +99,22 @@ class TsmRecipe(Recipe):
             f"-C{tree}",
             f"O={output}",
             f"MBEDTLS={mbedtls}",
-            f"TSM_BASE={bench.config.memory.tsm_base:#x}",
+            f"TSM_BASE={getattr(bench.config.memory, self.base):#x}",
             f"TSM_CFLAGS={' '.join(compiler_flags(flags))}",
             flags=flags,
         )
         bench.keep(output / "tsm.elf")
 
 
+class SecondTsmRecipe(TsmRecipe):
+    """The same TSM, linked at the base of the second domain's region."""
+
+    name = "tsm2"
+    base: ClassVar[str] = "tsm2_base"
+
+
 class OverlayRecipe(Recipe):
-    """The device-tree overlay that declares the TSM domain and its memory."""
+    """The device-tree overlay that declares the TSM domains and their memory."""
 
     name = "overlay"
     sources = ("dt",)
@@ -120,10 +130,13 @@ class OverlayRecipe(Recipe):
 
     @staticmethod
     def _defines(config: Config) -> list[str]:
-        names = ("tsm_base", "tsm_size", "pool_base", "pool_size")
+        keys = KEYS[: config.tsm.domains]
+        names = [(k.tsm_base, k.tsm_size, k.pool_base, k.pool_size) for k in keys]
+        names_once = dict.fromkeys(name for group in names for name in group)
         return [
-            *(f"-D{name.upper()}={getattr(config.memory, name):#x}" for name in names),
+            *(f"-D{name.upper()}={getattr(config.memory, name):#x}" for name in names_once),
             f"-DWATCHDOG_MS={config.tsm.watchdog_ms}",
+            f"-DTSM_DOMAINS={config.tsm.domains}",
         ]
 
     def build(self, bench: Bench) -> None:

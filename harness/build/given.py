@@ -17,6 +17,7 @@ def check_given(config: Config) -> None:
         ConfigError: one is not there, cannot be read, or is not what its key needs.
     """
     _check_elf(given(config, "tsm.elf"), "tsm.elf")
+    _check_elf(given(config, "tsm.second_elf"), "tsm.second_elf")
     _check_payload(given(config, "tvm.payload"), config.machine.memory_mib)
     _check_initrd(given(config, "host.initrd"))
     if config.tvm.kernel or config.tvm.initrd:

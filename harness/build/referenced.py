@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.build.firmware import TsmRecipe
+from harness.build.firmware import SecondTsmRecipe, TsmRecipe
 from harness.build.payload import AuditRecipe
 from harness.build.recipe import Recipe
 from harness.config import kernels, references
@@ -16,7 +16,9 @@ from harness.config.schema import Config
 from harness.errors import ConfigError
 
 # Recipes that a machine whose TSM is named by `tsm.elf` does not need by itself.
-_OTHERS: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (AuditRecipe, TsmRecipe)}
+_OTHERS: dict[str, type[Recipe]] = {
+    recipe.name: recipe for recipe in (AuditRecipe, SecondTsmRecipe, TsmRecipe)
+}
 
 
 def given(config: Config, key: str) -> str | None:

@@ -37,11 +37,20 @@ class Artefact:
 # Guests are not listed: their Makefile does (`guests.hello`, ...).
 ARTEFACTS = {
     "tsm.elf": Artefact("tsm", "tsm.elf", "tsm.elf"),
+    "tsm2.elf": Artefact("tsm2", "tsm.elf", "tsm.second_elf"),
     "audit.tsm": Artefact("audit", "audit_tsm.elf", "tsm.elf"),
     "linux.Image": Artefact("kernel", "build/arch/riscv/boot/Image", "host.kernel"),
     "initramfs.cpio": Artefact("initramfs", "initramfs.cpio", "host.initrd"),
 }
-KEYS = ("tsm.elf", "host.kernel", "host.initrd", "tvm.payload", "tvm.kernel", "tvm.initrd")
+KEYS = (
+    "tsm.elf",
+    "tsm.second_elf",
+    "host.kernel",
+    "host.initrd",
+    "tvm.payload",
+    "tvm.kernel",
+    "tvm.initrd",
+)
 
 
 def is_reference(value: str) -> bool:

@@ -42,6 +42,8 @@ class Tsm(Struct, frozen=True, forbid_unknown_fields=True):
     elf: File | None = None
     flags: tuple[str, ...] = ()
     watchdog_ms: Annotated[int, Meta(ge=0, le=600_000)] = 2000
+    domains: Annotated[int, Meta(ge=1, le=2)] = 1
+    second_elf: File | None = None
 
 
 class Host(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,12 +97,15 @@ class Machine(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Memory(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the TSM and the confidential pool live (physical addresses, sizes in bytes)."""
+    """Where TSMs and confidential pools live (physical addresses, sizes in bytes)."""
 
     tsm_base: Address = 0x8F000000
     tsm_size: Positive = 16 << 20
     pool_base: Address = 0x90000000
     pool_size: Positive = 256 << 20
+    tsm2_base: Address = 0x8E000000
+    pool2_base: Address = 0xB0000000
+    pool2_size: Positive = 128 << 20
 
 
 class Console(Struct, frozen=True, forbid_unknown_fields=True):

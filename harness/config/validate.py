@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
 
 from harness.config import references
-from harness.config.schema import Config, Memory
+from harness.config.domains import TsmDomain, domains
+from harness.config.schema import Config
 from harness.errors import ConfigError
 
 RAM_BASE = 0x80000000
@@ -28,14 +31,15 @@ def validate(config: Config, origin: Origin) -> None:
     Raises:
         ConfigError: names the key, the value and where it was set.
     """
-    _check_region(config.memory, origin)
-    _check_pool(config.memory, origin)
+    for found in domains(config):
+        _check_region(found, origin)
+        _check_pool(found, origin)
     _check_places(config, origin)
     _check_references(config, origin)
 
 
-def _check_region(memory: Memory, origin: Origin) -> None:
-    size = memory.tsm_size
+def _check_region(found: TsmDomain, origin: Origin) -> None:
+    size = found.tsm_size
     if size & (size - 1) or size < 2 * _PAGE:
         raise _wrong(
             "tsm_size",
@@ -44,18 +48,19 @@ def _check_region(memory: Memory, origin: Origin) -> None:
             "it must be a power of two from 0x2000 on",
             f"one NAPOT entry of the PMP covers the region; for example {_power_of_two(size):#x}",
         )
-    if memory.tsm_base % size:
+    if found.tsm_base % size:
         raise _wrong(
-            "tsm_base",
-            memory.tsm_base,
+            found.keys.tsm_base,
+            found.tsm_base,
             origin,
             f"it must be a multiple of memory.tsm_size, {size:#x}",
-            f"for example {memory.tsm_base // size * size:#x}",
+            f"for example {found.tsm_base // size * size:#x}",
         )
 
 
-def _check_pool(memory: Memory, origin: Origin) -> None:
-    for key, value in (("pool_base", memory.pool_base), ("pool_size", memory.pool_size)):
+def _check_pool(found: TsmDomain, origin: Origin) -> None:
+    keys = found.keys
+    for key, value in ((keys.pool_base, found.pool_base), (keys.pool_size, found.pool_size)):
         if value % _PAGE:
             raise _wrong(
                 key,
@@ -64,39 +69,63 @@ def _check_pool(memory: Memory, origin: Origin) -> None:
                 "it must be a multiple of a page, 0x1000",
                 f"for example {(value + _PAGE - 1) // _PAGE * _PAGE:#x}",
             )
-    if memory.pool_size < _LEAST_POOL:
+    if found.pool_size < _LEAST_POOL:
         raise _wrong(
-            "pool_size",
-            memory.pool_size,
+            keys.pool_size,
+            found.pool_size,
             origin,
             f"a TVM needs at least {_LEAST_POOL:#x}",
             "make it larger",
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Memory of a domain, and the keys that put it there."""
+
+    name: str
+    base: str
+    size: str
+    range: range
+
+
+def _places(found: TsmDomain) -> tuple[_Place, _Place]:
+    keys = found.keys
+    region = range(found.tsm_base, found.tsm_base + found.tsm_size)
+    pool = range(found.pool_base, found.pool_base + found.pool_size)
+    return (
+        _Place(f"the {keys.label}TSM's region", keys.tsm_base, keys.tsm_size, region),
+        _Place(f"the {keys.label}pool", keys.pool_base, keys.pool_size, pool),
+    )
+
+
 def _check_places(config: Config, origin: Origin) -> None:
-    memory = config.memory
     top = RAM_BASE + config.machine.memory_mib * _MIB
-    region = range(memory.tsm_base, memory.tsm_base + memory.tsm_size)
-    pool = range(memory.pool_base, memory.pool_base + memory.pool_size)
-    for name, place in (("tsm", region), ("pool", pool)):
-        if place.start < RAM_BASE or place.stop > top:
+    places = [place for found in domains(config) for place in _places(found)]
+    for place in places:
+        area = place.range
+        if area.start < RAM_BASE or area.stop > top:
             raise _wrong(
-                f"{name}_base",
-                place.start,
+                place.base,
+                area.start,
                 origin,
-                f"[{place.start:#x}, {place.stop:#x}) is not in memory [{RAM_BASE:#x}, {top:#x})",
-                f"move it, lower memory.{name}_size, or raise machine.memory_mib",
+                f"[{area.start:#x}, {area.stop:#x}) is not in memory [{RAM_BASE:#x}, {top:#x})",
+                f"move it, lower memory.{place.size}, or raise machine.memory_mib",
             )
-    if region.start < pool.stop and pool.start < region.stop:
-        raise _wrong(
-            "pool_base",
-            pool.start,
-            origin,
-            f"the pool [{pool.start:#x}, {pool.stop:#x}) and the TSM's region"
-            f" [{region.start:#x}, {region.stop:#x}) overlap",
-            "move memory.pool_base or memory.tsm_base",
-        )
+    for one, other in combinations(places, 2):
+        if one.range.start < other.range.stop and other.range.start < one.range.stop:
+            raise _overlap(one, other, origin)
+
+
+def _overlap(one: _Place, other: _Place, origin: Origin) -> ConfigError:
+    return _wrong(
+        other.base,
+        other.range.start,
+        origin,
+        f"{other.name} [{other.range.start:#x}, {other.range.stop:#x}) and {one.name}"
+        f" [{one.range.start:#x}, {one.range.stop:#x}) overlap",
+        f"move memory.{other.base} or memory.{one.base}",
+    )
 
 
 def _check_references(config: Config, origin: Origin) -> None:

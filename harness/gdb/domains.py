@@ -45,7 +45,7 @@ def _hart_line(hart: int, virtual: bool) -> str:
     with physical():
         state = gdb.parse_and_eval(f"tsmd_harts[{hart}]")
         in_tsm, seen = bool(state["in_tsm"]), bool(state["seen"])
-        sdid = int(gdb.parse_and_eval("tsmd.sdid")) if in_tsm else 0
+        sdid = int(state["sdid"]) if in_tsm else 0
     # Bit 2 is V in newer versions of QEMU.
     level = int(gdb.parse_and_eval("$priv")) & 3
     pc = int(gdb.parse_and_eval("$pc"))
@@ -71,16 +71,20 @@ def _symbol(pc: int) -> str:
 
 def _domain_lines() -> Iterator[str]:
     with physical():
-        tsm = gdb.parse_and_eval("tsmd")
-        state = str(tsm["state"]).removeprefix("TSMD_")
-        confidential = gdb.parse_and_eval("'tsmd_memory.c'::confidential")
-        ranges = [confidential["range"][index] for index in range(int(confidential["count"]))]
-        yield f"TSM domain (SDID {int(tsm['sdid'])}): {state}, memory {_range(tsm['tsm'])}"
-        yield f"pool: {_range(tsm['pool'])}"
-        for part in ranges:
-            yield f"confidential: {_range(part)}"
-        if not ranges:
-            yield "confidential: nothing of the pool"
+        for index in range(int(gdb.parse_and_eval("tsmd_domain_count"))):
+            yield from _domain(gdb.parse_and_eval(f"tsmd_domains[{index}]"))
+
+
+def _domain(tsm: Any) -> Iterator[str]:
+    state = str(tsm["state"]).removeprefix("TSMD_")
+    confidential = tsm["confidential"]
+    ranges = [confidential["range"][index] for index in range(int(confidential["count"]))]
+    yield f"TSM domain (SDID {int(tsm['sdid'])}): {state}, memory {_range(tsm['tsm'])}"
+    yield f"pool: {_range(tsm['pool'])}"
+    for part in ranges:
+        yield f"confidential: {_range(part)}"
+    if not ranges:
+        yield "confidential: nothing of the pool"
 
 
 def _range(value: Any) -> str:

@@ -54,8 +54,9 @@ def _load_symbols(images: dict[str, object]) -> None:
     opensbi = str(images["opensbi"])
     bias = int(str(images["opensbi_runs_at"])) - lowest_segment(Path(opensbi).read_bytes())
     gdb.execute(f"add-symbol-file {_quoted(opensbi)} -o {bias}", to_string=True)
-    for name in ("tsm", "tvm"):
-        gdb.execute(f"add-symbol-file {_quoted(images[name])}", to_string=True)
+    for name in ("tsm", "tsm2", "tvm"):
+        if images.get(name):
+            gdb.execute(f"add-symbol-file {_quoted(images[name])}", to_string=True)
 
 
 def lowest_segment(blob: bytes) -> int:

@@ -72,7 +72,9 @@ class Host:
             )
         return answer
 
-    def call(self, extension: str, function: str, *args: int, cpu: int | None = None) -> CallResult:
+    def call(
+        self, extension: str, function: str, *args: int, cpu: int | None = None, sdid: int = 1
+    ) -> CallResult:
         """Make one raw call from the host kernel.
 
         Args:
@@ -80,8 +82,10 @@ class Host:
             function: by its name in cove.yaml, or a number as text.
             args: a0 onwards.
             cpu: hart to call from, None for any.
+            sdid: supervisor domain that a COVH or COVI call is for.
         """
-        place = () if cpu is None else ("--cpu", cpu)
+        place: list[object] = [] if cpu is None else ["--cpu", cpu]
+        place += [] if sdid == 1 else ["--sdid", sdid]
         answer = self.tvm_json("call", extension, function, *map(hex, args), *place)
         return CallResult.from_json(function, _only(answer, f"tvm call {extension} {function}"))
 
@@ -110,7 +114,13 @@ class Host:
         ]
 
     def run_guest(
-        self, elf: str, *, nonce: int = 0, hold: str | None = None, seconds: float = 60.0
+        self,
+        elf: str,
+        *,
+        nonce: int = 0,
+        hold: str | None = None,
+        seconds: float = 60.0,
+        sdid: int = 1,
     ) -> GuestRun:
         """Launch a TVM and run it to its end; destroy it too, unless it is held.
 
@@ -120,10 +130,12 @@ class Host:
             hold: name under which the TVM stays until `release`.
             seconds: time the guest has (scaled by the workstation's speed); the tool then ends
                 it in order.
+            sdid: supervisor domain whose TSM is to have it.
         """
         limit = math.ceil(seconds * slowness())
         words: list[object] = ["run", elf, "--arg", hex(nonce), "--timeout", limit]
         words += ["--hold", hold] if hold else []
+        words += ["--sdid", sdid] if sdid != 1 else []
         return _guest_run(self.tvm_json(*words, timeout=seconds + _TEARDOWN_S))
 
     def release(self, name: str) -> GuestRun:

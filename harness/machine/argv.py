@@ -19,7 +19,8 @@ class BootFiles:
     """What QEMU loads.
 
     `initrd` is None for a payload that takes the host's place. `initrd_parts` has the files that,
-    one after the other, make the initrd; empty when it is a file of its own.
+    one after the other, make the initrd; empty when it is a file of its own. `tsm2` is the TSM of
+    the second domain, None without one.
     """
 
     firmware: Path
@@ -28,6 +29,12 @@ class BootFiles:
     initrd: Path | None
     device_tree: Path
     initrd_parts: tuple[Path, ...] = field(default=(), kw_only=True)
+    tsm2: Path | None = field(default=None, kw_only=True)
+
+    @property
+    def tsms(self) -> tuple[Path, ...]:
+        """The TSM of each domain, by SDID."""
+        return (self.tsm,) if self.tsm2 is None else (self.tsm, self.tsm2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,8 @@ def _arguments(config: Config, files: BootFiles, wiring: Wiring) -> Iterator[str
     # No -d: the log stays empty until somebody switches it on through the monitor.
     yield from ("-D", str(wiring.interrupt_log))
     yield from ("-bios", str(files.firmware))
-    yield from ("-device", f"loader,file={_escape(files.tsm)}")
+    for tsm in files.tsms:
+        yield from ("-device", f"loader,file={_escape(tsm)}")
     yield from ("-kernel", str(files.kernel))
     if files.initrd is not None:
         yield from ("-initrd", str(files.initrd))

@@ -16,7 +16,7 @@ from harness.abi import Event as Kind
 from harness.build.artefacts import Artefacts
 from harness.errors import ConfigError, TeecallError
 from harness.machine.deaths import clean
-from harness.machine.layout import KERNEL_BASE
+from harness.machine.layout import KERNEL_BASE, read_image
 from harness.machine.machine import Machine
 from harness.machine.ram import RAM_BASE
 from harness.machine.registers import HartState, parse_registers
@@ -51,7 +51,8 @@ class Symbolizer:
 
     def __init__(self, artefacts: Artefacts) -> None:
         self._images = list(images_of(artefacts.opensbi_elf, "OpenSBI"))
-        self._images += images_of(artefacts.tsm_elf, "TSM")
+        for tsm in artefacts.tsm_elfs:
+            self._images += images_of(tsm, "TSM")
         if artefacts.vmlinux is not None:
             self._images += images_of(artefacts.vmlinux, "Linux")
 
@@ -157,12 +158,22 @@ def tsm_backtrace(machine: Machine, artefacts: Artefacts, names: Symbolizer) -> 
     if not died:
         return []
     try:
-        unwinder = Unwinder(artefacts.tsm_elf)
+        elf = _image_at(artefacts.tsm_elfs, died[0].pc)
+        unwinder = Unwinder(elf)
         traces = [(place, unwinder.backtrace(place, machine.ram)) for place in died]
     except Exception as error:
         # pyelftools raises whatever it stumbles over; the other evidence stands without it.
-        return [f"no backtrace: {artefacts.tsm_elf.name} has no usable frame information: {error}"]
+        return [f"no backtrace: the TSM's ELF file has no usable frame information: {error}"]
     return [line for place, calls in traces for line in _frames(place, calls, names)]
+
+
+def _image_at(elfs: Sequence[Path], pc: int) -> Path:
+    """Return the TSM that has `pc` among its instructions, or the first one."""
+    for elf in elfs:
+        for segment in read_image(elf, "the TSM").segments:
+            if segment.vaddr <= pc < segment.vaddr + segment.memory_size:
+                return elf
+    return elfs[0]
 
 
 def _frames(place: Place, calls: Sequence[int], names: Symbolizer) -> list[str]:

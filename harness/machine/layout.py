@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from harness.config.domains import TsmDomain, domains
 from harness.config.schema import Config
 from harness.errors import ConfigError
 from harness.machine.ram import RAM_BASE
@@ -174,52 +175,81 @@ def device_tree_span(size: int, memory: int) -> Span:
     return Span("device tree", (end - size) & ~(2 * _MIB - 1), size)
 
 
-def check_layout(spans: Sequence[Span], config: Config, tsm: Image) -> None:
-    """Check that no two images overlap and that the TSM lies in its region.
+def check_layout(spans: Sequence[Span], config: Config, *tsms: Image) -> None:
+    """Check that no two images overlap and that each TSM lies in its region.
 
     Args:
         spans: firmware, kernel, initrd and device tree.
         config: for the regions and the size of memory.
-        tsm: the TSM's ELF file.
+        tsms: the TSM's ELF file of each domain, by SDID.
 
     Raises:
         ConfigError: names both sides.
     """
     memory = Span("memory", RAM_BASE, config.machine.memory_mib * _MIB)
-    region = Span("TSM region", config.memory.tsm_base, config.memory.tsm_size)
-    pool = Span("confidential pool", config.memory.pool_base, config.memory.pool_size)
-    parts = [
-        Span(f"{_TSM_SEGMENT} {index} of {tsm.path.name}", segment.paddr, segment.memory_size)
-        for index, segment in enumerate(tsm.segments)
-    ]
-    _check_disjoint([*spans, *parts, pool])
-    _check_disjoint([*spans, region, pool])
-    for span in (*spans, region, pool):
+    found = domains(config)
+    pools = [_pool(domain) for domain in found]
+    regions = [_region(domain) for domain in found]
+    parts = [part for domain, tsm in zip(found, tsms, strict=True) for part in _parts(domain, tsm)]
+    _check_disjoint([*spans, *parts, *pools])
+    _check_disjoint([*spans, *regions, *pools])
+    for span in (*spans, *regions, *pools):
         if not memory.holds(span):
             raise ConfigError(
                 f"{span} does not fit in {memory}", "raise machine.memory_mib or move it"
             )
+    for domain, tsm in zip(found, tsms, strict=True):
+        _check_image(domain, tsm)
+
+
+def _region(domain: TsmDomain) -> Span:
+    return Span(f"{domain.keys.label}TSM region", domain.tsm_base, domain.tsm_size)
+
+
+def _pool(domain: TsmDomain) -> Span:
+    return Span(f"{domain.keys.label}confidential pool", domain.pool_base, domain.pool_size)
+
+
+def _parts(domain: TsmDomain, tsm: Image) -> list[Span]:
+    name = f"{domain.keys.label}{_TSM_SEGMENT}"
+    return [
+        Span(f"{name} {index} of {tsm.path.name}", segment.paddr, segment.memory_size)
+        for index, segment in enumerate(tsm.segments)
+    ]
+
+
+def _check_image(domain: TsmDomain, tsm: Image) -> None:
+    """Check that M-mode finds the TSM where the device tree says it is."""
     # The last page of the region carries the boot information from M-mode to the TSM.
-    usable = Span(region.name, region.base, region.size - _PAGE)
+    usable = Span(_region(domain).name, domain.tsm_base, domain.tsm_size - _PAGE)
+    base = f"memory.{domain.keys.tsm_base}"
+    parts = _parts(domain, tsm)
     for part in parts:
         if not usable.holds(part):
             raise ConfigError(
                 f"{part} does not fit in {usable}",
-                "link the TSM at memory.tsm_base; the region's last page is the boot information",
+                f"link the TSM at {base}; the region's last page is the boot information",
             )
+    if not any(part.base <= tsm.entry < part.end for part in parts):
+        raise ConfigError(
+            f"{domain.keys.label}TSM {tsm.path.name} has its entry at {tsm.entry:#x}, where"
+            " nothing of it is loaded",
+            "name its first instruction by ENTRY() in its linker script",
+        )
 
 
 def _check_disjoint(spans: Sequence[Span]) -> None:
     for one, other in combinations(spans, 2):
         if one.overlaps(other):
-            linked = any(span.name.startswith(_TSM_SEGMENT) for span in (one, other))
+            linked = any(_TSM_SEGMENT in span.name for span in (one, other))
             if one.name.startswith("payload "):
                 raise ConfigError(
                     f"{one} and {other} overlap in memory", f"link the payload at {KERNEL_BASE:#x}"
                 )
             raise ConfigError(
                 f"{one} and {other} overlap in memory",
-                "link the TSM anew at memory.tsm_base"
+                "link the TSM anew at memory.tsm_base, a second one at memory.tsm2_base"
                 if linked
-                else "move memory.tsm_base or memory.pool_base, or raise machine.memory_mib",
+                else "move memory.tsm_base or memory.pool_base (tsm2_base, pool2_base), or raise"
+                " machine.memory_mib",
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.build.artefacts import Artefacts
 from harness.build.cpio import Member, archive
+from harness.config.domains import TsmDomain, domains
 from harness.config.schema import Config
 from harness.errors import ConfigError
 from harness.machine.argv import BootFiles, machine_args
@@ -53,7 +54,7 @@ def prepare_boot(
         run: takes the device tree and the initrd.
         files: content by absolute path, added to the initramfs.
         rng_seed: what the kernel seeds its random numbers with; None: chance.
-        root: measures firmware and TSM and gives the TSM its key; None: there is no evidence.
+        root: measures firmware and TSMs and gives each its key; None: there is no evidence.
 
     Raises:
         ConfigError: an image is of the wrong kind, or two overlap in memory.
@@ -63,8 +64,8 @@ def prepare_boot(
     ready = plan_boot(config, artefacts, len(initrd) + len(more))
     run.write_json(IMAGES, symbol_files(config, artefacts))
     tree = with_fresh_seed(ready.device_tree.read_bytes(), rng_seed or os.urandom(32))
-    if root is not None:
-        tree = _handed_over(tree, root, ready)
+    for domain, tsm in zip(domains(config), ready.tsms, strict=True):
+        tree = _told(tree, domain, tsm, root, ready)
     ready = replace(ready, device_tree=run.write("machine.dtb", tree))
     if not files:
         return ready
@@ -75,15 +76,21 @@ def prepare_boot(
     )
 
 
-def _handed_over(tree: bytes, root: RootOfTrust, ready: BootFiles) -> bytes:
-    """Return the device tree with what the root of trust has to say of the images."""
-    found = root.handover(ready.firmware.read_bytes(), ready.tsm.read_bytes())
-    for name, value in (("seed", found.seed), ("dice-handover", found.blob)):
-        changed = with_property(tree, ("", "chosen", "tsm-domain"), name, value)
+def _told(
+    tree: bytes, domain: TsmDomain, tsm: Path, root: RootOfTrust | None, ready: BootFiles
+) -> bytes:
+    """Return the device tree with the TSM's entry and what the root of trust says of its image."""
+    entry = read_image(tsm, "the TSM (tsm.elf)").entry
+    values = {"entry": entry.to_bytes(8, "big")}
+    if root is not None:
+        found = root.handover(ready.firmware.read_bytes(), tsm.read_bytes())
+        values |= {"seed": found.seed, "dice-handover": found.blob}
+    for name, value in values.items():
+        changed = with_property(tree, ("", "chosen", domain.keys.node), name, value)
         if changed is None:
             raise ConfigError(
                 f"the device tree has no room for the TSM's {name}",
-                "see the node tsm-domain in configs/dt/teecall.dtso",
+                f"see the node {domain.keys.node} in configs/dt/teecall.dtso",
             )
         tree = changed
     return tree
@@ -102,6 +109,7 @@ def plan_boot(config: Config, artefacts: Artefacts, initrd_size: int) -> BootFil
     return BootFiles(
         firmware=artefacts.opensbi_bin,
         tsm=artefacts.tsm_elf,
+        tsm2=artefacts.tsm2_elf,
         kernel=artefacts.kernel_image,
         initrd=None if artefacts.is_payload else artefacts.initrd,
         device_tree=tree,
@@ -114,6 +122,7 @@ def symbol_files(config: Config, artefacts: Artefacts) -> dict[str, object]:
         "opensbi": str(artefacts.opensbi_elf),
         "opensbi_runs_at": RAM_BASE,
         "tsm": str(artefacts.tsm_elf),
+        "tsm2": artefacts.tsm2_elf and str(artefacts.tsm2_elf),
         "linux": artefacts.vmlinux and str(artefacts.vmlinux),
         "tvm": str(artefacts.hello_elf),
         "harts": config.machine.harts,
@@ -149,7 +158,7 @@ def addition(size: int, files: Mapping[str, bytes]) -> bytes:
 def _check(config: Config, artefacts: Artefacts, initrd_size: int, tree_size: int) -> None:
     memory = config.machine.memory_mib * _MIB
     firmware = read_image(artefacts.opensbi_elf, "the firmware")
-    tsm = read_image(artefacts.tsm_elf, "the TSM (tsm.elf)")
+    tsms = [read_image(path, "the TSM (tsm.elf)") for path in artefacts.tsm_elfs]
     check_layout(
         (
             firmware_span(firmware, config.machine.harts),
@@ -157,7 +166,7 @@ def _check(config: Config, artefacts: Artefacts, initrd_size: int, tree_size: in
             device_tree_span(tree_size, memory),
         ),
         config,
-        tsm,
+        *tsms,
     )
 
 

@@ -21,6 +21,7 @@ _NO_SPACE = {"ENOSPC", "EDQUOT"}
 # Everything that a run may leave in its folder.
 EVIDENCE = (
     *("run.json", "command.txt", "uart.log", "shell.log", "qemu.stderr", "events.json", "tsm.log"),
+    "tsm2.log",
     *("events.jsonl", "conformance.calls"),
     *("interrupts.log", "interrupts-by-hand.log", "forensics.txt", "registers.txt"),
     *("initrd.cpio", "initrd-added.cpio", "machine.dtb", "audit.json", "audit_host.bin"),

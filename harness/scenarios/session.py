@@ -41,6 +41,7 @@ SCENARIOS: dict[str, str] = {
     "conformance": "conformance",
     "containment": "containment",
     "covi": "covi",
+    "domains": "domains",
     "interrupt-sweep": "sweep",
     "linux-devices": "linux_devices",
     "linux-tvm": "linux",
@@ -245,6 +246,8 @@ def _save_trace(smoke: Smoke) -> None:
         trace = smoke.recorder.trace(smoke.machine.ram)
         smoke.run.write("events.json", trace.as_json())
         smoke.run.write("tsm.log", trace.log)
+        if trace.second_log is not None:
+            smoke.run.write("tsm2.log", trace.second_log)
 
 
 def _report(
@@ -286,7 +289,7 @@ def _images(artefacts: Artefacts | None) -> list[str]:
     """Return the ELF files that name the addresses in the run's logs."""
     if artefacts is None:
         return []
-    files = (artefacts.opensbi_elf, artefacts.tsm_elf, artefacts.vmlinux)
+    files = (artefacts.opensbi_elf, *artefacts.tsm_elfs, artefacts.vmlinux)
     return [str(file) for file in files if file is not None]
 
 

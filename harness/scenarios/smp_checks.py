@@ -112,10 +112,11 @@ def check_stopped(guest: GuestRun) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """A vCPU was on a hart from `start` to `end`, in ticks."""
+    """A vCPU of a TVM in a domain was on a hart from `start` to `end`, in ticks."""
 
     hart: int
-    vcpu: int
+    sdid: int
+    tvm: int
     start: int
     end: int
 
@@ -125,7 +126,7 @@ def _stays(events: Sequence[Event]) -> list[_Stay]:
     stays: list[_Stay] = []
     for hart in {event.hart for event in events}:
         mine = sorted(
-            (event for event in events if event.hart == hart and event.writer == "tsm"),
+            (event for event in events if event.hart == hart and event.writer != "tsmd"),
             key=lambda event: event.time,
         )
         entered: Event | None = None
@@ -133,7 +134,7 @@ def _stays(events: Sequence[Event]) -> list[_Stay]:
             if event.kind == abi.Event.GUEST_ENTER:
                 entered = event
             elif event.kind == abi.Event.GUEST_EXIT and entered is not None:
-                stays.append(_Stay(hart, event.aux, entered.time, event.time))
+                stays.append(_Stay(hart, event.sdid, event.aux >> 32, entered.time, event.time))
                 entered = None
     return sorted(stays, key=lambda stay: stay.start)
 
@@ -145,7 +146,7 @@ def count_together(events: Sequence[Event]) -> int:
         others = [
             one
             for one in latest.values()
-            if one.hart != stay.hart and one.vcpu >> 32 != stay.vcpu >> 32
+            if one.hart != stay.hart and (one.sdid, one.tvm) != (stay.sdid, stay.tvm)
         ]
         times += any(other.end > stay.start for other in others)
         latest[stay.hart] = stay
@@ -158,7 +159,7 @@ def check_moved(events: Sequence[Event], tvm: int, harts: int) -> int:
     Returns:
         How often it moved.
     """
-    stays = [stay for stay in _stays(events) if stay.vcpu >> 32 == tvm]
+    stays = [stay for stay in _stays(events) if stay.tvm == tvm]
     seen = {stay.hart for stay in stays}
     if len(seen) != harts:
         raise CheckFailed(

@@ -16,20 +16,28 @@ from harness.trace.tsm import TsmStats, read_log, read_stats
 
 if TYPE_CHECKING:
     # gdb's Python, which lacks what a build needs, imports this module too.
+    from collections.abc import Iterator
+
     from harness.build.artefacts import Artefacts
+
+
+# Of the TSMs' events, by SDID.
+_WRITERS = ("tsm", "tsm2")
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """The event rings of all harts; the TSM's log and counts.
 
-    `problems` says what could not be read: a dead machine may have damaged it.
+    `problems` says what could not be read: a dead machine may have damaged it. `second_log` is that
+    of the second domain's TSM, None without one.
     """
 
     rings: tuple[Ring, ...]
     problems: tuple[str, ...]
     log: str = ""
     stats: TsmStats | None = None
+    second_log: str | None = None
 
     @property
     def events(self) -> list[Event]:
@@ -66,41 +74,63 @@ class Recorder:
     def __init__(self, artefacts: Artefacts, harts: int) -> None:
         self._harts = harts
         self._firmware = ElfSymbols(artefacts.opensbi_elf, runs_at=RAM_BASE)
-        self._tsm = ElfSymbols(artefacts.tsm_elf)
+        self._tsms = [ElfSymbols(path) for path in artefacts.tsm_elfs]
 
     def prepare(self) -> None:
         """Read the symbol tables now, while there is time; a symbol that lacks shows later."""
         with contextlib.suppress(ConfigError):
             self._firmware.object("tsmd_rings")
-            self._tsm.object("tsm_rings")
+            for tsm in self._tsms:
+                tsm.object("tsm_rings")
 
     def rings(self, memory: Memory) -> list[Ring]:
-        """Return the event rings of all harts."""
+        """Return the event rings of all harts, without those that a TSM does not keep."""
         return [
             *read_rings(memory, self._firmware, "tsmd", self._harts),
-            *read_rings(memory, self._tsm, "tsm", self._harts),
+            *(ring for rings in self._tsm_rings(memory) for ring in rings),
         ]
 
-    def stats(self, memory: Memory) -> TsmStats:
-        """Return what the TSM counts."""
-        return read_stats(memory, self._tsm)
+    def _tsm_rings(self, memory: Memory) -> Iterator[list[Ring]]:
+        for sdid, (tsm, writer) in enumerate(zip(self._tsms, _WRITERS, strict=False), 1):
+            if self.keeps_records(sdid):
+                yield read_rings(memory, tsm, writer, self._harts, "tsm_rings")
+
+    def keeps_records(self, sdid: int = 1) -> bool:
+        """Tell whether the TSM of a domain has event rings and counts: not every one needs to."""
+        try:
+            for name in ("tsm_rings", "tsm_stats"):
+                self._tsms[sdid - 1].object(name)
+        except ConfigError:
+            return False
+        return True
+
+    def stats(self, memory: Memory, sdid: int = 1) -> TsmStats:
+        """Return what the TSM of a domain counts."""
+        return read_stats(memory, self._tsms[sdid - 1])
 
     def trace(self, memory: Memory) -> Trace:
         """Return all there is; what cannot be read becomes a problem, not an error."""
         problems: list[str] = []
         rings: list[Ring] = []
         log, stats = "", None
-        for symbols, writer in ((self._firmware, "tsmd"), (self._tsm, "tsm")):
+        writers = [(self._firmware, "tsmd", "tsmd_rings")]
+        writers += [
+            (tsm, writer, "tsm_rings") for tsm, writer in zip(self._tsms, _WRITERS, strict=False)
+        ]
+        for symbols, writer, name in writers:
             try:
-                rings += read_rings(memory, symbols, writer, self._harts)
+                rings += read_rings(memory, symbols, writer, self._harts, name)
             except (ValueError, ConfigError) as error:
                 problems.append(str(error))
+        second_log = None
         try:
-            log = read_log(memory, self._tsm)
-            stats = read_stats(memory, self._tsm)
+            log = read_log(memory, self._tsms[0])
+            stats = read_stats(memory, self._tsms[0])
+            if len(self._tsms) > 1:
+                second_log = read_log(memory, self._tsms[1])
         except (ValueError, ConfigError) as error:
             problems.append(str(error))
-        return Trace(tuple(rings), tuple(problems), log, stats)
+        return Trace(tuple(rings), tuple(problems), log, stats, second_log)
 
 
 def read_trace(memory: Memory, artefacts: Artefacts, harts: int) -> Trace:

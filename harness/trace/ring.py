@@ -36,7 +36,8 @@ class Symbols(Protocol):
 class Event:
     """One crossing of a domain or privilege border on one hart.
 
-    `writer` is "tsmd" (M-mode) or "tsm"; the other fields are those of struct tee_event.
+    `writer` is "tsmd" (M-mode), "tsm" or, in the second domain, "tsm2"; the other fields are those
+    of struct tee_event.
     """
 
     writer: str
@@ -162,9 +163,11 @@ def merge(*rings: Iterable[Event]) -> list[Event]:
     )
 
 
-def read_rings(memory: Memory, symbols: Symbols, writer: str, harts: int) -> list[Ring]:
-    """Read the rings of all harts that `writer` keeps in `<writer>_rings`."""
-    symbol = symbols.object(f"{writer}_rings")
+def read_rings(
+    memory: Memory, symbols: Symbols, writer: str, harts: int, name: str | None = None
+) -> list[Ring]:
+    """Read the rings of all harts that `writer` keeps in `<writer>_rings`, or as `name`."""
+    symbol = symbols.object(name or f"{writer}_rings")
     size = symbol.size // abi.MAX_HARTS
     return [
         decode_ring(memory.read(symbol.address + hart * size, size), writer, hart)

@@ -32,7 +32,7 @@ _INTO_TSM = "\ttsmd_switch_to_tsm(hart);\n"
 _INFO = "firmware/tsm/call/info.c"
 _READY = ".state = COVE_TSM_STATE_READY,"
 # What `teecall run switch` says of a machine with the defaults.
-NULL_CALL = 545
+NULL_CALL = 541
 _SLOWER = f'{_INTO_TSM}\t__asm__ volatile(".rept {NULL_CALL // 10}; nop; .endr");\n'
 
 BREAKAGE = Edit("lib/sbi/sbi_math.c", "unsigned long log2roundup(", "unsigned lon log2roundup(")

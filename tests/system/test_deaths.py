@@ -15,15 +15,15 @@ import pytest
 from tests.system.conftest import ROOT
 from tests.system.test_mutants import mutate
 
-_LEAVE = "\tif (!tsmd_die())\n\t\treturn tsmd_tsm_left(hart, tcntx);\n"
+_LEAVE = "\tif (!tsmd_die(hart))\n\t\treturn tsmd_tsm_left(hart, tcntx);\n"
 _EXCHANGE = (
-    "\treturn __atomic_exchange_n(&tsmd.state, TSMD_DEAD,\n"
+    "\treturn __atomic_exchange_n(&hart->domain->state, TSMD_DEAD,\n"
     "\t\t\t\t   __ATOMIC_ACQ_REL) != TSMD_DEAD;\n"
 )
 _LOOK_AND_STORE = """\
-	bool first = tsmd.state != TSMD_DEAD;
+	bool first = hart->domain->state != TSMD_DEAD;
 
-	tsmd.state = TSMD_DEAD;
+	hart->domain->state = TSMD_DEAD;
 	return first;
 """
 
@@ -31,7 +31,7 @@ _LOOK_AND_STORE = """\
 def _event(kind: str) -> tuple[str, str, str]:
     """The hart reports its own death whatever the others do."""
     event = f"\ttsmd_event(hart, TEE_EVENT_TSM_{kind}"
-    return "tsmd_call.c", _LEAVE + event, "\ttsmd_die();\n" + event
+    return "tsmd_call.c", _LEAVE + event, "\ttsmd_die(hart);\n" + event
 
 
 MUTANTS = {
@@ -41,11 +41,22 @@ MUTANTS = {
     "look-and-store": ("tsmd_domain.c", _EXCHANGE, _LOOK_AND_STORE),
     "back-after-a-wait": (
         "tsmd_call.c",
-        "\tif (tsmd_is_dead())\n\t\treturn tsmd_tsm_left(hart, tcntx);\n\treturn answer(",
+        "\tif (tsmd_is_dead(hart))\n\t\treturn tsmd_tsm_left(hart, tcntx);\n\treturn answer(",
         "\treturn answer(",
     ),
     "no-ipi": ("tsmd_domain.c", "\ttsmd_memory_poke_harts();\n", ""),
-    "ipi-without-effect": ("tsmd_trap.c", "if (hart->in_tsm && tsmd.state == TSMD_DEAD)", "if (0)"),
+    "death-of-one-is-of-both": (
+        "tsmd_trap.c",
+        "if (hart->in_tsm && tsmd_is_dead(hart))",
+        "if (hart->in_tsm && tsmd_domains[0].state == TSMD_DEAD)",
+    ),
+    "resumed-by-another-domain": (
+        "tsmd_call.c",
+        "a->a6 == b->a6 && a->a7",
+        "a->a7",
+    ),
+    "sdid-cut-to-32-bits": ("tsmd.h", "\treturn a6 >> COVE", "\treturn (u32)a6 >> COVE"),
+    "ipi-without-effect": ("tsmd_trap.c", "if (hart->in_tsm && tsmd_is_dead(hart))", "if (0)"),
 }
 
 

@@ -57,7 +57,7 @@ UNGUARDED = {
     "edits": [
         {
             "file": "tsmd_guard.c",
-            "old": "if (!sbi_sse_hart_mask && tsmd.state != TSMD_ABSENT)",
+            "old": "if (!sbi_sse_hart_mask && tsmd_domain_count)",
             "new": "if (false)",
         }
     ],

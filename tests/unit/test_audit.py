@@ -57,7 +57,7 @@ hpmcounter: {csr: 0xc03, count: 29, kind: shared, volatile: true, why: stopped}
 """
 HEADER = """\
 #define TSMD_CSRS_S(TSMD_CSR)						\\
-	TSMD_CSR(stvec,		0x105,	tsmd.entry)			\\
+	TSMD_CSR(stvec,		0x105,	hart->domain->entry)		\\
 	TSMD_CSR(sscratch,	0x140,	0)				\\
 	TSMD_CSR(medeleg,	0x302,	hart->boot.medeleg)
 """

@@ -3,7 +3,8 @@
  *
  * Two harts on which the TSM dies at once: one reports the death, the other
  * leaves, and both give the hart back to the host. The second hart dies, whole,
- * at the one place where it decides: right before the first one's exchange.
+ * at the one place where it decides: right before the first one's exchange. And
+ * two TSMs of which one dies: the other one's harts and calls go on.
  */
 
 #include <stdarg.h>
@@ -13,13 +14,14 @@
 #define CALL_PC		0x80200000UL
 #define HARTS		2
 #define POOL		0x90000000UL
+#define TSM_SIZE	0x1000000UL
 
 _Thread_local unsigned long fake_csr[4096];
 _Thread_local void *fake_hart;
 
 static unsigned int passed, failed;
 static const char *now;
-static struct tsm_boot_info info;
+static struct tsm_boot_info info[COVE_MAX_TSM_DOMAINS];
 
 static void check(int ok, const char *what, int line)
 {
@@ -72,6 +74,14 @@ int sbi_printf(const char *format, ...)
 
 /* The rest of the driver. */
 
+unsigned long tsmd_watchdog_period = 1;
+
+struct sbi_trap_context *tsmd_boot_next(struct tsmd_hart *hart)
+{
+	CHECK(!"nothing boots here");
+	return tsmd_leave(hart);
+}
+
 bool tsmd_boot_init(void)
 {
 	return true;
@@ -117,7 +127,8 @@ int tsmd_memory_release(struct tsmd_hart *hart, unsigned long base,
 	return 0;
 }
 
-long tsmd_memory_info(unsigned long kind, unsigned long *value)
+long tsmd_memory_info(struct tsmd_hart *hart, unsigned long kind,
+		      unsigned long *value)
 {
 	run_once(&meanwhile);
 	return 0;
@@ -164,43 +175,61 @@ void tsmd_zero_v(void)
 	scrubs++;
 }
 
-/* A hart in the TSM, as the host's call put it there */
-static void enter(unsigned int index)
+static struct sbi_trap_context host_call(unsigned long sdid)
 {
-	struct tsmd_hart *hart = &tsmd_harts[index];
-	struct sbi_trap_context call = {
+	return (struct sbi_trap_context){
 		.regs = {
 			.a7 = COVE_EID_COVH,
-			.a6 = 1UL << COVE_A6_SDID_SHIFT,
+			.a6 = sdid << COVE_A6_SDID_SHIFT,
 			.mepc = CALL_PC,
 		},
 		.trap = { .cause = CAUSE_SUPERVISOR_ECALL },
 	};
+}
+
+/* A hart in a TSM, as the host's call put it there */
+static void enter(unsigned int index, unsigned long sdid)
+{
+	struct tsmd_hart *hart = &tsmd_harts[index];
+	struct sbi_trap_context call = host_call(sdid);
 
 	memset(hart, 0, sizeof(*hart));
 	hart->index = hart->id = index;
 	hart->ring = &tsmd_rings[index];
 	hart->ring->head = 0;
 	hart->seen = true;
+	CHECK(tsmd_turn_to(hart, 1) == 0);
 	CHECK(tsmd_teecall(hart, &call) == &hart->tsm && hart->in_tsm);
 }
 
-static void set_up(const char *name)
+/* @sdid: in which TSM the second hart is */
+static void set_up_in(const char *name, unsigned long sdid)
 {
 	unsigned int i;
 
 	now = name;
 	tsmd_hart_offset = 1;
-	tsmd.state = TSMD_READY;
-	tsmd.sdid = 1;
-	tsmd.watchdog = 1;
-	tsmd.tsm = (struct tsmd_range){ 0x8f000000UL, POOL };
-	tsmd.info = &info;
+	tsmd_domain_count = COVE_MAX_TSM_DOMAINS;
+	for (i = 0; i < tsmd_domain_count; i++) {
+		tsmd_domains[i] = (struct tsmd_domain){
+			.state = TSMD_READY,
+			.sdid = i + 1,
+			.index = i,
+			.watchdog = 1,
+			.tsm = { POOL - (i + 1) * TSM_SIZE, POOL - i * TSM_SIZE },
+			.info = &info[i],
+		};
+	}
 	console[0] = '\0';
 	pokes = scrubs = leaves = 0;
 	at_exchange = meanwhile = NULL;
-	for (i = 0; i < HARTS; i++)
-		enter(i);
+	enter(0, 1);
+	enter(1, sdid);
+}
+
+static void set_up(const char *name)
+{
+	set_up_in(name, 1);
 }
 
 /* A trap of a hart that is in the TSM, in HS-mode */
@@ -297,7 +326,8 @@ static void check_host(unsigned int index)
 
 static void check_one_death(unsigned int dead, const struct way *way)
 {
-	CHECK(tsmd.state == TSMD_DEAD);
+	CHECK(tsmd_domains[0].state == TSMD_DEAD);
+	CHECK(tsmd_domains[1].state == TSMD_READY);
 	CHECK(said("TSM domain dead") == 1);
 	CHECK(said("tsmd: TSM fault:") + said("tsmd: TSM panic:") +
 	      said("tsmd: TSM hang:") == 1);
@@ -363,7 +393,7 @@ static void test_alive(unsigned long function)
 {
 	set_up("a call of the TSM");
 	CHECK(!trap(0, CAUSE_SUPERVISOR_ECALL, function));
-	CHECK(tsmd_harts[0].in_tsm && tsmd.state == TSMD_READY && !leaves);
+	CHECK(tsmd_harts[0].in_tsm && tsmd_domains[0].state == TSMD_READY && !leaves);
 }
 
 /* The other harts leave at the IPI that the death brings them. */
@@ -382,11 +412,7 @@ static void test_poked(void)
 /* What the host calls later fails, and does not enter. */
 static void test_later_calls(void)
 {
-	struct sbi_trap_context call = {
-		.regs = { .a7 = COVE_EID_COVH, .mepc = CALL_PC,
-			  .a6 = 1UL << COVE_A6_SDID_SHIFT },
-		.trap = { .cause = CAUSE_SUPERVISOR_ECALL },
-	};
+	struct sbi_trap_context call = host_call(1);
 
 	set_up("a call after the death");
 	fault(0);
@@ -394,6 +420,99 @@ static void test_later_calls(void)
 	CHECK(__wrap_sbi_trap_handler(&call) == &call);
 	CHECK(call.regs.a0 == (unsigned long)SBI_ERR_FAILED);
 	CHECK(call.regs.mepc == CALL_PC + 4 && !tsmd_harts[0].in_tsm);
+}
+
+/* The other TSM's hart passes through M-mode when this one dies, and goes on. */
+static void test_other_tsm_lives(const struct way *way)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s of one TSM of two", way->name);
+	set_up_in(name, 2);
+	CHECK(tsmd_harts[1].domain == &tsmd_domains[1]);
+	CHECK(way->die(0) == &tsmd_harts[0].host);
+	CHECK(said("TSM domain dead: SDID 1, hart 0") == 1);
+	CHECK(!trap(1, MCAUSE_IRQ_MASK | IRQ_M_SOFT, 0));
+	CHECK(!trap(1, CAUSE_SUPERVISOR_ECALL, COVE_TSMD_ASSIGN));
+	CHECK(tsmd_harts[1].in_tsm && leaves == 1 && scrubs == 1);
+	CHECK(tsmd_domains[0].state == TSMD_DEAD);
+	CHECK(tsmd_domains[1].state == TSMD_READY);
+	check_host(0);
+}
+
+/* Of its own death the second TSM says its own name. */
+static void test_second_dies(const struct way *way)
+{
+	set_up_in("death of the second TSM", 2);
+	CHECK(way->die(1) == &tsmd_harts[1].host);
+	CHECK(said("TSM domain dead: SDID 2, hart 1") == 1);
+	CHECK(tsmd_harts[0].in_tsm && leaves == 1);
+	CHECK(tsmd_domains[0].state == TSMD_READY);
+	check_host(1);
+}
+
+static long answer_to(unsigned long a6)
+{
+	struct sbi_trap_context call = host_call(0);
+
+	call.regs.a6 = a6;
+	fake_hart = &tsmd_harts[0];
+	tsmd_harts[0].in_tsm = false;
+	if (__wrap_sbi_trap_handler(&call) == &tsmd_harts[0].tsm)
+		return tsmd_harts[0].domain->sdid;
+	CHECK(call.regs.mepc == CALL_PC + 4 && !tsmd_harts[0].in_tsm);
+	return call.regs.a0;
+}
+
+/* Each call goes where its SDID says, and nowhere when it says nothing known. */
+static void test_target(void)
+{
+	const unsigned long one = 1UL << COVE_A6_SDID_SHIFT;
+
+	set_up_in("the target of a call", 2);
+	CHECK(answer_to(2 * one) == 2);
+	CHECK(answer_to(one) == 1);
+	CHECK(answer_to(2 * one | COVE_COVH_CREATE_TVM) == 2);
+	CHECK(answer_to(0) == SBI_ERR_NOT_SUPPORTED);
+	CHECK(answer_to(3 * one) == SBI_ERR_NOT_SUPPORTED);
+	CHECK(answer_to(one | 1UL << 32) == SBI_ERR_NOT_SUPPORTED);
+	CHECK(answer_to(one | 1UL << 63) == SBI_ERR_NOT_SUPPORTED);
+	tsmd_domains[0].state = TSMD_DEAD;
+	CHECK(answer_to(one) == SBI_ERR_FAILED);
+	CHECK(answer_to(2 * one) == 2);
+	tsmd_domains[1].state = TSMD_LOADED;
+	CHECK(answer_to(2 * one) == SBI_ERR_NOT_SUPPORTED);
+}
+
+static bool resumes(unsigned long sdid)
+{
+	struct tsmd_hart *hart = &tsmd_harts[0];
+	struct sbi_trap_context call = host_call(sdid);
+	unsigned long head = hart->ring->head;
+
+	CHECK(tsmd_teecall(hart, &call) == &hart->tsm);
+	CHECK(hart->ring->head == head + 1);
+	CHECK(hart->ring->events[head].sdid == sdid);
+	return hart->ring->events[head].kind == TEE_EVENT_TEERESUME;
+}
+
+static void interrupt(void)
+{
+	fake_hart = &tsmd_harts[0];
+	CHECK(trap(0, CAUSE_SUPERVISOR_ECALL, COVE_TSMD_RET_INTERRUPTED) ==
+	      &tsmd_harts[0].host);
+}
+
+/* The same arguments for another TSM are another call. */
+static void test_resume(void)
+{
+	set_up("a call that goes on");
+	interrupt();
+	CHECK(resumes(1));
+	interrupt();
+	CHECK(!resumes(2));
+	interrupt();
+	CHECK(!resumes(1));
 }
 
 int main(void)
@@ -415,8 +534,14 @@ int main(void)
 		test_while_waiting("the other hart dies during a call", calls[i]);
 		test_alive(calls[i]);
 	}
+	for (i = 0; i < WAYS; i++) {
+		test_other_tsm_lives(&ways[i]);
+		test_second_dies(&ways[i]);
+	}
 	test_poked();
 	test_later_calls();
+	test_target();
+	test_resume();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0;
 }

@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * TSM-driver: runs a TSM beside the host OS, both in HS-mode, each in its own
+ * TSM-driver: runs TSMs beside the host OS, all in HS-mode, each in its own
  * supervisor domain (CoVE deployment model 1).
  */
 #ifndef TSMD_H
@@ -42,20 +42,20 @@
 #define TSMD_RECORD_OFFSET	2048
 
 enum tsmd_state {
-	/** No TSM was declared, or it was declared wrongly */
-	TSMD_ABSENT = 0,
 	/** Declared and loaded, has not said READY */
-	TSMD_LOADED,
+	TSMD_LOADED = 0,
 	/** COVH calls go to it */
 	TSMD_READY,
 	/** It crashed or gave up; every call fails */
 	TSMD_DEAD,
 };
 
-/** What the device tree says of the TSM domain */
+/** What the device tree says of a TSM domain, and what became of it */
 struct tsmd_domain {
 	enum tsmd_state state;
 	u32 sdid;
+	/** In tsmd_domains[] */
+	u32 index;
 	/** Address the TSM is entered at: to boot, and from READY for calls */
 	unsigned long entry;
 	struct tsmd_range tsm;
@@ -67,8 +67,13 @@ struct tsmd_domain {
 	 * which the host has enabled waits there; 0: as long as it likes
 	 */
 	unsigned long watchdog;
-	/** Domain of the host: the one of the boot hart */
-	const struct sbi_domain *host;
+	/** The part of its pool, and the interrupt files, that it has now */
+	struct tsmd_ranges confidential;
+};
+
+/** What a hart gives one TSM to see: pmpcfg0 and pmpcfg2 of the image it loaded */
+struct tsmd_view {
+	unsigned long cfg[2];
 };
 
 /** Host values of the switched CSRs; written on TEECALL, read on TEERET */
@@ -80,7 +85,7 @@ struct tsmd_csrs {
 
 /** State of one hart, written by that hart alone */
 struct tsmd_hart {
-	/** The TSM is current on this hart. First: tsmd_vector.S finds it */
+	/** A TSM is current on this hart. First: tsmd_vector.S finds it */
 	bool in_tsm;
 	/** A COVH call of the host needs nothing but the switch */
 	bool fast;
@@ -89,7 +94,7 @@ struct tsmd_hart {
 	/** The hart is the host's: `boot` is valid, the PMP is the driver's */
 	bool seen;
 	u32 index;
-	/** mstatus that the TSM is entered with */
+	/** mstatus that a TSM is entered with */
 	unsigned long tsm_mstatus;
 	/** Frame that resumes the host */
 	struct sbi_trap_context host;
@@ -97,7 +102,7 @@ struct tsmd_hart {
 	bool sse_held;
 	/** SSE events may wait for the host to be current again */
 	bool sse_waits;
-	/** The TSM has not said READY yet: there is no call to answer */
+	/** The TSM inside has not said READY yet: there is no call to answer */
 	bool booting;
 	/** The hart has the H extension, Sstc, Smstateen, AIA, siselect, CTR */
 	bool has_h;
@@ -109,6 +114,16 @@ struct tsmd_hart {
 	/** One of those whose CSRs save_optional_csrs() takes */
 	bool has_optional;
 	u32 id;
+	/**
+	 * The TSM domain that is current, else the last one: set together by
+	 * tsmd_turn_to(), so that a crossing has all of it at hand
+	 */
+	struct tsmd_domain *domain;
+	const struct tsmd_view *view;
+	/** Its SDID: all of a6 above the function */
+	unsigned long sdid;
+	/** Kind 0, its SDID, hart id as events have them */
+	unsigned long event_tag;
 	/** Events of this hart */
 	struct tee_ring *ring;
 	/** The stay in the TSM that the watchdog looks at, and how often it did */
@@ -116,11 +131,10 @@ struct tsmd_hart {
 	unsigned int looks;
 	/** Generation of the isolation image that the PMP holds */
 	unsigned long pmp_loaded;
-	/** pmpcfg0 and pmpcfg2 of that image for either side */
+	/** pmpcfg0 and pmpcfg2 of that image while the host is current */
 	unsigned long cfg_host[2];
-	unsigned long cfg_tsm[2];
-	/** Kind 0, SDID of the TSM, hart id as events have them */
-	unsigned long event_tag;
+	/** By index of the domain */
+	struct tsmd_view views[COVE_MAX_TSM_DOMAINS];
 	/** What OpenSBI set up before the host could change it */
 	struct {
 		unsigned long medeleg;
@@ -128,7 +142,7 @@ struct tsmd_hart {
 		unsigned long menvcfg;
 	} boot;
 	struct tsmd_csrs csrs;
-	/** Frame that enters the TSM; all but a0-a7, t0, tp stay zero */
+	/** Frame that enters a TSM; all but a0-a7, t0, tp stay zero */
 	struct sbi_trap_context tsm;
 };
 
@@ -140,7 +154,14 @@ _Static_assert(offsetof(struct tsmd_hart, in_tsm) == TSMD_HART_IN_TSM &&
 	       offsetof(struct tsmd_hart, index) == TSMD_HART_INDEX,
 	       "tsmd_vector.S uses these offsets");
 
-extern struct tsmd_domain tsmd;
+extern struct tsmd_domain tsmd_domains[COVE_MAX_TSM_DOMAINS];
+
+/** Entries of tsmd_domains[] in use; 0 if none is declared, or one wrongly */
+extern u32 tsmd_domain_count;
+
+/** OpenSBI's domain of the host: the one of the boot hart */
+extern const struct sbi_domain *tsmd_host;
+
 extern struct tsmd_hart tsmd_harts[COVE_MAX_HARTS];
 extern struct tee_ring tsmd_rings[COVE_MAX_HARTS];
 
@@ -164,6 +185,14 @@ static inline struct tsmd_hart *tsmd_this_hart(void)
 
 /** Set up harts and rings; @return 0 or SBI_E* */
 int tsmd_domain_init(void);
+
+/** True if [start, end) touches the domain's memory: its TSM's, or its pool */
+static inline bool tsmd_domain_meets(const struct tsmd_domain *domain,
+				     unsigned long start, unsigned long end)
+{
+	return (start < domain->tsm.end && domain->tsm.start < end) ||
+	       (start < domain->pool.end && domain->pool.start < end);
+}
 
 /** kind (0), sdid and hart of struct tee_event, as the one word they are */
 static inline unsigned long tsmd_event_tag(u32 hart, u32 sdid)
@@ -212,50 +241,74 @@ static inline void tsmd_event(struct tsmd_hart *hart, u32 kind, long error,
 			  kind, error, value, aux);
 }
 
-/** @return 0 if @p a6 names the TSM domain and it can take calls, else an error */
-static inline long tsmd_check_target(unsigned long a6)
+/**
+ * Make the domain @p sdid the hart's: a call names its domain once, and from
+ * then on it is hart->domain.
+ *
+ * @return 0, or SBI_ERR_NOT_SUPPORTED if there is no such domain
+ */
+long tsmd_turn_to(struct tsmd_hart *hart, unsigned long sdid);
+
+/** What all of a6 above the function says: bits 32 and up must be zero */
+static inline unsigned long tsmd_sdid_of(unsigned long a6)
 {
-	/* The SDID is all above the function: bits 32 and up must be zero. */
-	if (a6 >> COVE_A6_SDID_SHIFT != tsmd.sdid)
-		return SBI_ERR_NOT_SUPPORTED;
-	if (likely(tsmd.state == TSMD_READY))
+	return a6 >> COVE_A6_SDID_SHIFT;
+}
+
+/** @return 0 if the hart's domain can take calls, else an error */
+static inline long tsmd_check_ready(const struct tsmd_hart *hart)
+{
+	enum tsmd_state state = hart->domain->state;
+
+	if (likely(state == TSMD_READY))
 		return 0;
-	return tsmd.state == TSMD_DEAD ? SBI_ERR_FAILED : SBI_ERR_NOT_SUPPORTED;
+	return state == TSMD_DEAD ? SBI_ERR_FAILED : SBI_ERR_NOT_SUPPORTED;
 }
 
 /**
- * Mark the TSM dead on all harts. Several may find it dying at once (a fault,
- * a panic, the watchdog): @return true on the one that reports the death with
- * tsmd_bury(), false on the others, which leave with tsmd_tsm_left()
+ * Mark the TSM that the hart is in dead on all harts. Several may find it dying
+ * at once (a fault, a panic, the watchdog): @return true on the one that reports
+ * the death with tsmd_bury(), false on the others, which leave with
+ * tsmd_tsm_left()
  */
-bool tsmd_die(void);
+bool tsmd_die(struct tsmd_hart *hart);
 
-/** Make all harts leave the TSM, which has died on @p hart, and say @p why */
+/**
+ * Make all harts leave the TSM that @p hart is in, which has died there, and
+ * say @p why. Other TSMs and the host go on.
+ */
 void tsmd_bury(struct tsmd_hart *hart, const char *why);
 
-/** @return true if the TSM has died, on whatever hart */
-static inline bool tsmd_is_dead(void)
+/** @return true if the TSM that the hart is in has died, on whatever hart */
+static inline bool tsmd_is_dead(const struct tsmd_hart *hart)
 {
 	/* Not earlier than an IPI that said so was served. */
-	return __atomic_load_n(&tsmd.state, __ATOMIC_ACQUIRE) == TSMD_DEAD;
+	return __atomic_load_n(&hart->domain->state, __ATOMIC_ACQUIRE) ==
+	       TSMD_DEAD;
 }
 
 /* tsmd_boot.c */
 
 /**
- * Look for a TSM domain, the first time it is called. OpenSBI registers its
+ * Look for TSM domains, the first time it is called. OpenSBI registers its
  * SBI extensions in no particular order, so each of the driver's asks.
  */
 bool tsmd_boot_init(void);
 
+/** A TSM has booted or failed to: enter the next one, or start the host */
+struct sbi_trap_context *tsmd_boot_next(struct tsmd_hart *hart);
+
 /* tsmd_fdt.c */
 
 /**
- * Read the TSM domain, its memory and the pool from the device tree.
+ * Read the TSM domains, their memory and pools from the device tree.
  *
- * @return 0, SBI_ENOENT if none is declared, other SBI_E* if it is wrong
+ * @return number of domains, 0 if none is declared, SBI_E* if one is wrong
  */
-int tsmd_fdt_parse(struct tsmd_domain *domain);
+int tsmd_fdt_parse(void);
+
+/** True if all of [start, start + size) is RAM */
+bool tsmd_fdt_is_ram(unsigned long start, unsigned long size);
 
 /* tsmd_imsic.c */
 
@@ -270,14 +323,14 @@ bool tsmd_imsic_is_guest_file(unsigned long page);
 
 /* tsmd_pmp.c */
 
-/** Lay out the PMP for the host's regions, the TSM and @p set */
+/** Lay out the PMP for the host's regions and the TSMs */
 int tsmd_pmp_init(void);
 
-/** Entries that confidential ranges may use in all */
+/** Entries that confidential ranges of all domains may use together */
 unsigned int tsmd_pmp_capacity(void);
 
 /**
- * Close a page of the TSM's region to the TSM itself, on each hart another:
+ * Close a page of the booting TSM's region to the TSM itself, on each hart another:
  * @p guard + hart index * @p stride. Before other harts run the host.
  *
  * @return 0, or COVE_ERR_ when a page lies elsewhere or is not a page
@@ -288,8 +341,8 @@ int tsmd_pmp_set_guard(struct tsmd_hart *hart, unsigned long guard,
 /** True if @p addr is in the guard page of this hart's TSM stack */
 bool tsmd_pmp_is_guard(const struct tsmd_hart *hart, unsigned long addr);
 
-/** Publish a new image for @p set; the caller holds the memory lock */
-void tsmd_pmp_publish(const struct tsmd_ranges *set);
+/** Publish a new image of the domains' sets; the caller holds the memory lock */
+void tsmd_pmp_publish(void);
 
 /** Load the newest image into this hart's PMP if it is not there yet */
 void tsmd_pmp_refresh(struct tsmd_hart *hart);
@@ -312,7 +365,8 @@ int tsmd_memory_release(struct tsmd_hart *hart, unsigned long base,
 			unsigned long pages);
 
 /** Answer INFO; @return 0 or COVE_ERR_ */
-long tsmd_memory_info(unsigned long kind, unsigned long *value);
+long tsmd_memory_info(struct tsmd_hart *hart, unsigned long kind,
+		      unsigned long *value);
 
 /** Register (or with base 0 forget) the NACL pages of a hart */
 int tsmd_memory_set_nacl(struct tsmd_hart *hart, unsigned long base);
@@ -328,15 +382,15 @@ void tsmd_memory_poke_harts(void);
 
 /* tsmd_record.c */
 
-/** Keep @p set where it survives a reset of the harts */
-void tsmd_record_write(const struct tsmd_ranges *set);
+/** Keep the domain's set where it survives a reset of the harts */
+void tsmd_record_write(const struct tsmd_domain *domain);
 
-/** Zero what was confidential before a reset; before the host first runs */
-void tsmd_record_scrub(void);
+/** Zero what was confidential before a reset; before host or TSM first run */
+void tsmd_record_scrub(const struct tsmd_domain *domain);
 
 /* tsmd_switch.c */
 
-/** Save the host of @p regs and return the frame that enters the TSM */
+/** Save the host of @p regs and return the frame that enters hart->domain's TSM */
 struct sbi_trap_context *tsmd_enter(struct tsmd_hart *hart,
 				    const struct sbi_trap_regs *regs);
 
@@ -380,6 +434,12 @@ struct sbi_trap_context *tsmd_tsm_left(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart);
 
 /* tsmd_watchdog.c */
+
+/** Find out how often to look: as the domain with the shortest limit needs it */
+void tsmd_watchdog_init(void);
+
+/** Ticks between two looks at a hart; 0 if no domain has a limit */
+extern unsigned long tsmd_watchdog_period;
 
 /** Let the machine timer look after this hart; nothing if there is no limit */
 void tsmd_watchdog_start(struct tsmd_hart *hart);

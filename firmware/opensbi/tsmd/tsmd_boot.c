@@ -1,21 +1,23 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * From cold boot to a READY TSM: find the domain, enter the TSM once before
+ * From cold boot to READY TSMs: find the domains, enter each TSM once before
  * the host starts, and give every starting hart the isolation image.
  */
 
 #include "tsmd.h"
 #include "tsmd_wrap.h"
 
-static void find_domain(void)
+static void find_domains(void)
 {
-	int rc = tsmd_fdt_parse(&tsmd);
+	int rc = tsmd_fdt_parse();
+	u32 i;
 
-	if (rc == SBI_ENOENT)
+	if (!rc)
 		return;
-	if (!rc) {
-		tsmd.host = sbi_domain_thishart_ptr();
+	if (rc > 0) {
+		tsmd_domain_count = rc;
+		tsmd_host = sbi_domain_thishart_ptr();
 		rc = tsmd_pmp_init();
 	}
 	if (!rc)
@@ -23,15 +25,21 @@ static void find_domain(void)
 	if (!rc)
 		rc = tsmd_domain_init();
 	if (rc) {
+		/* A machine that is declared wrongly runs without any of them. */
+		tsmd_domain_count = 0;
 		sbi_printf("tsmd: TSM domain refused (error %d)\n", rc);
 		return;
 	}
 
-	tsmd.state = TSMD_LOADED;
-	sbi_printf("tsmd: TSM domain: SDID %u, image 0x%lx-0x%lx, "
-		   "pool 0x%lx-0x%lx\n", tsmd.sdid,
-		   tsmd.tsm.start, tsmd.tsm.end - 1,
-		   tsmd.pool.start, tsmd.pool.end - 1);
+	tsmd_watchdog_init();
+	for (i = 0; i < tsmd_domain_count; i++) {
+		const struct tsmd_domain *domain = &tsmd_domains[i];
+
+		sbi_printf("tsmd: TSM domain: SDID %u, image 0x%lx-0x%lx, "
+			   "pool 0x%lx-0x%lx\n", domain->sdid,
+			   domain->tsm.start, domain->tsm.end - 1,
+			   domain->pool.start, domain->pool.end - 1);
+	}
 }
 
 bool tsmd_boot_init(void)
@@ -39,9 +47,9 @@ bool tsmd_boot_init(void)
 	static bool done;
 
 	if (!done)
-		find_domain();
+		find_domains();
 	done = true;
-	return tsmd.state != TSMD_ABSENT;
+	return tsmd_domain_count;
 }
 
 /*
@@ -128,23 +136,64 @@ static void set_host_frame(struct sbi_trap_regs *regs, unsigned long arg0,
 	csr_write(CSR_SATP, 0);
 }
 
-/** Enter the TSM; its READY continues with the host at @p next_addr. */
-static void __attribute__((noreturn))
-boot_tsm(struct tsmd_hart *hart, unsigned long arg0, unsigned long arg1,
-	 unsigned long next_addr)
+/** Enter the TSM of @p domain for the first time; @p host is where it ends */
+static struct sbi_trap_context *boot_tsm(struct tsmd_hart *hart,
+					 const struct tsmd_domain *domain,
+					 const struct sbi_trap_regs *host)
 {
-	struct sbi_trap_regs host;
 	struct sbi_trap_context *tsm;
 
-	set_host_frame(&host, arg0, arg1, next_addr);
-	tsmd_record_scrub();
+	tsmd_turn_to(hart, domain->sdid);
 	hart->booting = true;
-	tsm = tsmd_enter(hart, &host);
+	tsm = tsmd_enter(hart, host);
 	tsm->regs.a0 = hart->index;
-	tsm->regs.a1 = (unsigned long)tsmd.info;
+	tsm->regs.a1 = (unsigned long)domain->info;
 	tsm->regs.a7 = COVE_EID_TSMD;
-	tsmd_event(hart, TEE_EVENT_TSM_BOOT, 0, tsmd.entry, 0);
-	tsmd_mret(&tsm->regs);
+	tsmd_event(hart, TEE_EVENT_TSM_BOOT, 0, domain->entry, 0);
+	return tsm;
+}
+
+/** A TSM that was never entered, if there is one */
+static const struct tsmd_domain *next_to_boot(void)
+{
+	u32 i;
+
+	for (i = 0; i < tsmd_domain_count; i++)
+		if (tsmd_domains[i].state == TSMD_LOADED)
+			return &tsmd_domains[i];
+	return NULL;
+}
+
+struct sbi_trap_context *tsmd_boot_next(struct tsmd_hart *hart)
+{
+	const struct tsmd_domain *domain = next_to_boot();
+	struct sbi_trap_context *host;
+
+	/* By way of the host, so that the next TSM finds nothing of this one. */
+	hart->booting = false;
+	host = tsmd_leave(hart);
+	return domain ? boot_tsm(hart, domain, &host->regs) : host;
+}
+
+/** Before any TSM runs: what one domain has left behind is not another's either. */
+static void scrub_all(void)
+{
+	u32 i;
+
+	for (i = 0; i < tsmd_domain_count; i++)
+		tsmd_record_scrub(&tsmd_domains[i]);
+}
+
+/** Enter the first TSM; when the last is READY, the host is at @p next_addr. */
+static void __attribute__((noreturn))
+boot_tsms(struct tsmd_hart *hart, const struct tsmd_domain *first,
+	  unsigned long arg0, unsigned long arg1, unsigned long next_addr)
+{
+	struct sbi_trap_regs host;
+
+	set_host_frame(&host, arg0, arg1, next_addr);
+	scrub_all();
+	tsmd_mret(&boot_tsm(hart, first, &host)->regs);
 }
 
 void __attribute__((noreturn))
@@ -166,10 +215,10 @@ __wrap_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
 			    unsigned long next_addr, unsigned long next_mode,
 			    bool next_virt)
 {
+	const struct tsmd_domain *first;
 	struct tsmd_hart *hart;
 
-	if (tsmd.state != TSMD_ABSENT &&
-	    sbi_domain_thishart_ptr() == tsmd.host) {
+	if (tsmd_domain_count && sbi_domain_thishart_ptr() == tsmd_host) {
 		hart = tsmd_this_hart();
 		note_hart(hart);
 		install_vector();
@@ -182,8 +231,9 @@ __wrap_sbi_hart_switch_mode(unsigned long arg0, unsigned long arg1,
 		smp_mb();
 		tsmd_pmp_refresh(hart);
 		tsmd_watchdog_start(hart);
-		if (tsmd.state == TSMD_LOADED && next_mode == PRV_S)
-			boot_tsm(hart, arg0, arg1, next_addr);
+		first = next_to_boot();
+		if (first && next_mode == PRV_S)
+			boot_tsms(hart, first, arg0, arg1, next_addr);
 	}
 	__real_sbi_hart_switch_mode(arg0, arg1, next_addr, next_mode, next_virt);
 }

@@ -32,8 +32,10 @@ struct sbi_trap_context *tsmd_teecall(struct tsmd_hart *hart,
 {
 	const struct sbi_trap_regs *regs = &tcntx->regs;
 	struct sbi_trap_context *next;
-	long rc = tsmd_check_target(regs->a6);
+	long rc = tsmd_turn_to(hart, tsmd_sdid_of(regs->a6));
 
+	if (!rc)
+		rc = tsmd_check_ready(hart);
 	if (rc)
 		return answer(tcntx, rc, 0);
 
@@ -83,26 +85,26 @@ static struct sbi_trap_context *ret_interrupted(struct tsmd_hart *hart)
 static struct sbi_trap_context *ready(struct tsmd_hart *hart,
 				      struct sbi_trap_context *tcntx)
 {
+	struct tsmd_domain *domain = hart->domain;
 	unsigned long entry = tcntx->regs.a0;
 
 	if (!hart->booting)
 		return answer(tcntx, COVE_ERR_DENIED, 0);
-	if (entry < tsmd.tsm.start || entry >= tsmd.tsm.end ||
+	if (entry < domain->tsm.start || entry >= domain->tsm.end ||
 	    tcntx->regs.a1 != TEECALL_ABI_VERSION) {
-		if (tsmd_die())
+		if (tsmd_die(hart))
 			tsmd_bury(hart, "READY with a wrong entry or ABI version");
 	} else if (tsmd_pmp_set_guard(hart, tcntx->regs.a2, tcntx->regs.a3)) {
-		if (tsmd_die())
+		if (tsmd_die(hart))
 			tsmd_bury(hart, "READY with wrong guard pages");
 	} else {
-		tsmd.entry = entry;
-		tsmd.state = TSMD_READY;
+		domain->entry = entry;
+		domain->state = TSMD_READY;
 		sbi_printf("tsmd: TSM domain ready: SDID %u, entry 0x%lx\n",
-			   tsmd.sdid, entry);
+			   domain->sdid, entry);
 	}
 	tsmd_event(hart, TEE_EVENT_TSM_READY, 0, entry, 0);
-	hart->booting = false;
-	return tsmd_leave(hart);
+	return tsmd_boot_next(hart);
 }
 
 /** The TSM may have died with a guest's FP and vector registers in the hart. */
@@ -124,13 +126,12 @@ static void scrub_registers(void)
 struct sbi_trap_context *tsmd_give_up(struct tsmd_hart *hart)
 {
 	scrub_registers();
-	if (!hart->booting) {
-		hart->host.regs.a0 = SBI_ERR_FAILED;
-		hart->host.regs.a1 = 0;
-		hart->host.regs.mepc += ECALL_SIZE;
-		tsmd_event(hart, TEE_EVENT_TEERET, SBI_ERR_FAILED, 0, 0);
-	}
-	hart->booting = false;
+	if (hart->booting)
+		return tsmd_boot_next(hart);
+	hart->host.regs.a0 = SBI_ERR_FAILED;
+	hart->host.regs.a1 = 0;
+	hart->host.regs.mepc += ECALL_SIZE;
+	tsmd_event(hart, TEE_EVENT_TEERET, SBI_ERR_FAILED, 0, 0);
 	return tsmd_leave(hart);
 }
 
@@ -147,18 +148,19 @@ static void print_place(const char *what, const struct sbi_trap_regs *tsm)
 static struct sbi_trap_context *panic(struct tsmd_hart *hart,
 				      struct sbi_trap_context *tcntx)
 {
+	const struct tsmd_range *region = &hart->domain->tsm;
 	const struct sbi_trap_regs *tsm = &tcntx->regs;
 	unsigned long at = tsm->a0, length = tsm->a1;
 	char text[96];
 
-	if (!tsmd_die())
+	if (!tsmd_die(hart))
 		return tsmd_tsm_left(hart, tcntx);
 	tsmd_event(hart, TEE_EVENT_TSM_PANIC, 0, at, length);
 	if (length > sizeof(text) - 1)
 		length = sizeof(text) - 1;
 	/* Only from the TSM's own region: M-mode lends its eyes to nobody. */
-	if (at < tsmd.tsm.start || at >= tsmd.tsm.end ||
-	    tsmd.tsm.end - at < length)
+	if (at < region->start || at >= region->end ||
+	    region->end - at < length)
 		length = 0;
 	sbi_memcpy(text, (const void *)at, length);
 	text[length] = '\0';
@@ -178,7 +180,7 @@ static struct sbi_trap_context *answer_waited(struct tsmd_hart *hart,
 					      struct sbi_trap_context *tcntx,
 					      long rc, unsigned long value)
 {
-	if (tsmd_is_dead())
+	if (tsmd_is_dead(hart))
 		return tsmd_tsm_left(hart, tcntx);
 	return answer(tcntx, rc, value);
 }
@@ -190,7 +192,7 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 	unsigned long value = 0;
 	long rc;
 
-	if (tsmd_is_dead())
+	if (tsmd_is_dead(hart))
 		return tsmd_tsm_left(hart, tcntx);
 	if (regs->a7 != COVE_EID_TSMD)
 		return answer(tcntx, SBI_ERR_NOT_SUPPORTED, 0);
@@ -211,7 +213,7 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 		rc = tsmd_memory_release(hart, regs->a0, regs->a1);
 		return answer_waited(hart, tcntx, rc, 0);
 	case COVE_TSMD_INFO:
-		rc = tsmd_memory_info(regs->a0, &value);
+		rc = tsmd_memory_info(hart, regs->a0, &value);
 		return answer_waited(hart, tcntx, rc, value);
 	}
 	return answer(tcntx, SBI_ERR_NOT_SUPPORTED, 0);
@@ -220,7 +222,7 @@ struct sbi_trap_context *tsmd_tsm_call(struct tsmd_hart *hart,
 struct sbi_trap_context *tsmd_tsm_fault(struct tsmd_hart *hart,
 					struct sbi_trap_context *tcntx)
 {
-	if (!tsmd_die())
+	if (!tsmd_die(hart))
 		return tsmd_tsm_left(hart, tcntx);
 	tsmd_event(hart, TEE_EVENT_TSM_FAULT, tcntx->trap.tval,
 		   tcntx->trap.cause, tcntx->regs.mepc);
@@ -236,7 +238,7 @@ struct sbi_trap_context *tsmd_tsm_hang(struct tsmd_hart *hart,
 				       struct sbi_trap_context *tcntx)
 {
 	/* Harts that wait for each other may see their time end at once. */
-	if (!tsmd_die())
+	if (!tsmd_die(hart))
 		return tsmd_tsm_left(hart, tcntx);
 	tsmd_event(hart, TEE_EVENT_TSM_HANG, 0, tcntx->trap.cause,
 		   tcntx->regs.mepc);

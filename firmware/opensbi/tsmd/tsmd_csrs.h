@@ -18,7 +18,7 @@
 
 /* Every hart with S-mode. stvec first: a trap then has somewhere to go. */
 #define TSMD_CSRS_S(TSMD_CSR)						\
-	TSMD_CSR(stvec,		0x105,	tsmd.entry)			\
+	TSMD_CSR(stvec,		0x105,	hart->domain->entry)	\
 	TSMD_CSR(scounteren,	0x106,	0)				\
 	TSMD_CSR(senvcfg,	0x10a,	0)				\
 	TSMD_CSR(sscratch,	0x140,	0)				\

@@ -16,7 +16,11 @@
 
 static int probe_ready(unsigned long extid, unsigned long *out_val)
 {
-	*out_val = tsmd.state == TSMD_READY || tsmd.state == TSMD_DEAD;
+	u32 i;
+
+	*out_val = 0;
+	for (i = 0; i < tsmd_domain_count; i++)
+		*out_val |= tsmd_domains[i].state != TSMD_LOADED;
 	return 0;
 }
 
@@ -49,13 +53,16 @@ static int handle_supd(unsigned long extid, unsigned long funcid,
 		       struct sbi_trap_regs *regs,
 		       struct sbi_ecall_return *out)
 {
+	u32 i;
+
 	if (funcid != COVE_SUPD_GET_ACTIVE_DOMAINS)
 		return SBI_ENOTSUPP;
 
 	/* Bit 0 is the host's own domain, always there. */
 	out->value = 1;
-	if (tsmd.state == TSMD_READY)
-		out->value |= 1UL << tsmd.sdid;
+	for (i = 0; i < tsmd_domain_count; i++)
+		if (tsmd_domains[i].state == TSMD_READY)
+			out->value |= 1UL << tsmd_domains[i].sdid;
 	return 0;
 }
 
@@ -74,20 +81,6 @@ struct sbi_ecall_extension ecall_tsmd_supd = {
 	.handle = handle_supd,
 };
 
-static bool is_ram(unsigned long start, unsigned long size)
-{
-	u32 i;
-
-	for (i = 0; i < tsmd.info->ram_count; i++) {
-		const struct tee_range *ram = &tsmd.info->ram[i];
-
-		if (start >= ram->base && start - ram->base <= ram->size &&
-		    ram->size - (start - ram->base) >= size)
-			return true;
-	}
-	return false;
-}
-
 static int set_shmem(const struct sbi_trap_regs *regs)
 {
 	unsigned long lo = regs->a0, hi = regs->a1, flags = regs->a2;
@@ -100,8 +93,8 @@ static int set_shmem(const struct sbi_trap_regs *regs)
 		return tsmd_memory_set_nacl(tsmd_this_hart(), 0);
 	if (lo & (TSMD_PAGE_SIZE - 1))
 		return SBI_ERR_INVALID_PARAM;
-	if (hi || !is_ram(lo, COVE_NACL_SHMEM_SIZE) ||
-	    !sbi_domain_check_addr_range(tsmd.host, lo, COVE_NACL_SHMEM_SIZE,
+	if (hi || !tsmd_fdt_is_ram(lo, COVE_NACL_SHMEM_SIZE) ||
+	    !sbi_domain_check_addr_range(tsmd_host, lo, COVE_NACL_SHMEM_SIZE,
 					 PRV_S, SBI_DOMAIN_READ | SBI_DOMAIN_WRITE))
 		return SBI_ERR_INVALID_ADDRESS;
 	return tsmd_memory_set_nacl(tsmd_this_hart(), lo);

@@ -24,6 +24,17 @@ static const struct sbi_trap_regs *refuse(struct sbi_trap_regs *host, long rc)
 	return host;
 }
 
+/** A call to another domain than the hart's last one. Out of line, for its frame. */
+static const struct sbi_trap_regs *__attribute__((noinline))
+turn_and_call(struct tsmd_hart *hart)
+{
+	struct sbi_trap_regs *host = &hart->host.regs;
+
+	if (tsmd_turn_to(hart, tsmd_sdid_of(host->a6)))
+		return refuse(host, SBI_ERR_NOT_SUPPORTED);
+	return tsmd_fast_teecall(hart);
+}
+
 /**
  * The host's registers are in hart->host; @return NULL to go on with the TSM,
  * else the registers of the host
@@ -31,8 +42,12 @@ static const struct sbi_trap_regs *refuse(struct sbi_trap_regs *host, long rc)
 const struct sbi_trap_regs *tsmd_fast_teecall(struct tsmd_hart *hart)
 {
 	struct sbi_trap_regs *host = &hart->host.regs;
-	long rc = tsmd_check_target(host->a6);
+	long rc;
 
+	/* Most calls of a hart go where the one before went. */
+	if (unlikely(tsmd_sdid_of(host->a6) != hart->sdid))
+		return turn_and_call(hart);
+	rc = tsmd_check_ready(hart);
 	if (unlikely(rc))
 		return refuse(host, rc);
 	tsmd_switch_to_tsm(hart);

@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The TSM domain as the device tree declares it:
+ * The TSM domains as the device tree declares them, each in a node such as
  *
  *   /chosen/tsm-domain {
  *           compatible = "teecall,tsm-domain";
@@ -18,6 +18,9 @@
  *                                              that the host has enabled;
  *                                              absent or 0: no limit
  *   };
+ *
+ * Several nodes have names, SDIDs and memory of their own: /chosen/tsm-domain-2
+ * for example. They are booted in the tree's order.
  */
 
 #include <libfdt.h>
@@ -63,7 +66,14 @@ static int parse_entry(const void *fdt, int node, struct tsmd_domain *domain)
 	       domain->entry < domain->tsm.end ? 0 : SBI_EINVAL;
 }
 
-static int parse_ram(const void *fdt, struct tsm_boot_info *info)
+/*
+ * RAM by the device tree, kept here: a TSM can write its boot information, and
+ * what M-mode lets the host do must not depend on that.
+ */
+static struct tee_range ram[COVE_MAX_RAM_RANGES];
+static u32 ram_count;
+
+static int parse_ram(const void *fdt)
 {
 	uint64_t base, size;
 	int node = -1, i;
@@ -75,14 +85,25 @@ static int parse_ram(const void *fdt, struct tsm_boot_info *info)
 			break;
 		for (i = 0; !fdt_get_node_addr_size(fdt, node, i, &base, &size);
 		     i++) {
-			if (info->ram_count == COVE_MAX_RAM_RANGES)
+			if (ram_count == COVE_MAX_RAM_RANGES)
 				return SBI_ENOSPC;
-			info->ram[info->ram_count].base = base;
-			info->ram[info->ram_count].size = size;
-			info->ram_count++;
+			ram[ram_count].base = base;
+			ram[ram_count].size = size;
+			ram_count++;
 		}
 	}
-	return info->ram_count ? 0 : SBI_EINVAL;
+	return ram_count ? 0 : SBI_EINVAL;
+}
+
+bool tsmd_fdt_is_ram(unsigned long start, unsigned long size)
+{
+	u32 i;
+
+	for (i = 0; i < ram_count; i++)
+		if (start >= ram[i].base && start - ram[i].base <= ram[i].size &&
+		    ram[i].size - (start - ram[i].base) >= size)
+			return true;
+	return false;
 }
 
 /** Move a secret out of the device tree: the host gets to read the tree. */
@@ -147,7 +168,28 @@ static u64 features(void)
 	return found;
 }
 
-static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
+static struct tee_range shared_range(const struct tsmd_range *range)
+{
+	return (struct tee_range){ range->start, range->end - range->start };
+}
+
+/** Memory of the other domains: to this one neither its own nor the host's */
+static void fill_foreign(struct tsm_boot_info *info,
+			 const struct tsmd_domain *domain, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		const struct tsmd_domain *other = &tsmd_domains[i];
+
+		if (other == domain)
+			continue;
+		info->foreign[info->foreign_count++] = shared_range(&other->tsm);
+		info->foreign[info->foreign_count++] = shared_range(&other->pool);
+	}
+}
+
+static void fill_info(void *fdt, int node, const struct tsmd_domain *domain)
 {
 	struct tsmd_range firmware = firmware_range();
 	struct tsm_boot_info *info = domain->info;
@@ -168,17 +210,15 @@ static int fill_info(void *fdt, int node, struct tsmd_domain *domain)
 	if (frequency)
 		info->timebase_hz = fdt32_to_cpu(*frequency);
 
-	info->tsm.base = domain->tsm.start;
-	info->tsm.size = domain->tsm.end - domain->tsm.start;
-	info->pool.base = domain->pool.start;
-	info->pool.size = domain->pool.end - domain->pool.start;
-	info->firmware.base = firmware.start;
-	info->firmware.size = firmware.end - firmware.start;
+	info->tsm = shared_range(&domain->tsm);
+	info->pool = shared_range(&domain->pool);
+	info->firmware = shared_range(&firmware);
+	sbi_memcpy(info->ram, ram, sizeof(ram));
+	info->ram_count = ram_count;
 	info->features = features();
 	take_property(fdt, node, "seed", info->seed, sizeof(info->seed));
 	take_property(fdt, node, "dice-handover", &info->handover,
 		      sizeof(info->handover));
-	return parse_ram(fdt, info);
 }
 
 /* Of the timebase that fill_info() has found. */
@@ -200,32 +240,41 @@ static bool disjoint(const struct tsmd_range *a, unsigned long start,
 	return a->end <= start || end <= a->start;
 }
 
+static bool meet(const struct tsmd_range *a, const struct tsmd_range *b)
+{
+	return !disjoint(a, b->start, b->end);
+}
+
 static int check(const struct tsmd_domain *domain)
 {
 	struct tsmd_range firmware = firmware_range();
-	unsigned long fw = firmware.start, fw_end = firmware.end;
+	u32 i;
 
 	/* A hart without a place in tsmd_harts[] would not be isolated. */
 	if (sbi_hartindex_to_scratch(COVE_MAX_HARTS))
 		return SBI_ENOSPC;
 	if (!domain->sdid || domain->sdid > COVE_A6_SDID_MASK)
 		return SBI_EINVAL;
-	if (!disjoint(&domain->tsm, domain->pool.start, domain->pool.end) ||
-	    !disjoint(&domain->tsm, fw, fw_end) ||
-	    !disjoint(&domain->pool, fw, fw_end))
+	if (meet(&domain->tsm, &domain->pool) ||
+	    meet(&domain->tsm, &firmware) || meet(&domain->pool, &firmware))
 		return SBI_EINVAL;
+	for (i = 0; i < domain->index; i++) {
+		const struct tsmd_domain *other = &tsmd_domains[i];
+
+		if (domain->sdid == other->sdid ||
+		    tsmd_domain_meets(other, domain->tsm.start,
+				      domain->tsm.end) ||
+		    tsmd_domain_meets(other, domain->pool.start,
+				      domain->pool.end))
+			return SBI_EINVAL;
+	}
 	return 0;
 }
 
-int tsmd_fdt_parse(struct tsmd_domain *domain)
+static int parse_domain(const void *fdt, int node, struct tsmd_domain *domain)
 {
-	void *fdt = sbi_scratch_thishart_arg1_ptr();
 	const fdt32_t *sdid;
-	int node, rc, len;
-
-	node = fdt_node_offset_by_compatible(fdt, -1, "teecall,tsm-domain");
-	if (node < 0)
-		return SBI_ENOENT;
+	int rc, len;
 
 	sdid = fdt_getprop(fdt, node, "sdid", &len);
 	if (!sdid || len != sizeof(*sdid))
@@ -238,12 +287,53 @@ int tsmd_fdt_parse(struct tsmd_domain *domain)
 		rc = check(domain);
 	if (!rc)
 		rc = parse_entry(fdt, node, domain);
+	domain->info = (void *)(domain->tsm.end - TSMD_PAGE_SIZE);
+	return rc;
+}
+
+static int next_domain(const void *fdt, int node)
+{
+	return fdt_node_offset_by_compatible(fdt, node, "teecall,tsm-domain");
+}
+
+/* Nodes stay where they are: what is taken out of one is overwritten. */
+static void fill_domains(void *fdt, u32 count)
+{
+	int node = -1;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		struct tsmd_domain *domain = &tsmd_domains[i];
+
+		node = next_domain(fdt, node);
+		fill_info(fdt, node, domain);
+		fill_foreign(domain->info, domain, count);
+		tsmd_imsic_parse(fdt, domain->info);
+		parse_watchdog(fdt, node, domain);
+	}
+}
+
+int tsmd_fdt_parse(void)
+{
+	void *fdt = sbi_scratch_thishart_arg1_ptr();
+	int node, rc;
+	u32 count = 0;
+
+	for (node = next_domain(fdt, -1); node >= 0;
+	     node = next_domain(fdt, node)) {
+		if (count == COVE_MAX_TSM_DOMAINS)
+			return SBI_ENOSPC;
+		tsmd_domains[count].index = count;
+		rc = parse_domain(fdt, node, &tsmd_domains[count]);
+		if (rc)
+			return rc;
+		count++;
+	}
+	if (!count)
+		return 0;
+	rc = parse_ram(fdt);
 	if (rc)
 		return rc;
-
-	domain->info = (void *)(domain->tsm.end - TSMD_PAGE_SIZE);
-	rc = fill_info(fdt, node, domain);
-	tsmd_imsic_parse(fdt, domain->info);
-	parse_watchdog(fdt, node, domain);
-	return rc;
+	fill_domains(fdt, count);
+	return count;
 }

@@ -108,7 +108,7 @@ int __attribute__((weak)) sbi_sse_hart_mask(void);
  */
 int __wrap_sbi_sse_register(u32 event_id, unsigned long pc, unsigned long arg)
 {
-	if (!sbi_sse_hart_mask && tsmd.state != TSMD_ABSENT)
+	if (!sbi_sse_hart_mask && tsmd_domain_count)
 		return SBI_ENOTSUPP;
 	return __real_sbi_sse_register(event_id, pc, arg);
 }

@@ -4,16 +4,21 @@
  * Which memory is confidential: ASSIGN and RELEASE of the TSM, the pages that
  * M-mode must keep out of it, and the checks OpenSBI makes for the host.
  *
- * One lock guards the set of ranges and the NACL registrations. A hart that
- * waits for it serves its own IPIs, because the holder may wait for them.
+ * One lock guards all domains' sets of ranges and the NACL registrations. A
+ * hart that waits for it serves its own IPIs, because the holder may wait for
+ * them.
  */
 
 #include "tsmd.h"
 
 static spinlock_t lock = SPIN_LOCK_INITIALIZER;
-static struct tsmd_ranges confidential;
-/** Odd while `confidential` is being written */
+/** Odd while a domain's `confidential` is being written */
 static unsigned long sequence;
+/**
+ * NACL pages by hart index. The TSMs have copies in their boot information,
+ * which each of them can write: what M-mode relies on is here.
+ */
+static unsigned long nacl[COVE_MAX_HARTS];
 static u32 refresh_event = SBI_IPI_EVENT_MAX;
 
 static int refresh_update(struct sbi_scratch *scratch,
@@ -52,15 +57,31 @@ static void memory_lock(void)
 		sbi_ipi_process();
 }
 
-static bool in_pool(unsigned long base, unsigned long pages)
+static bool in_pool(const struct tsmd_range *pool, unsigned long base,
+		    unsigned long pages)
 {
 	unsigned long room;
 
 	if (base & (TSMD_PAGE_SIZE - 1) || !pages ||
-	    base < tsmd.pool.start || base >= tsmd.pool.end)
+	    base < pool->start || base >= pool->end)
 		return false;
-	room = (tsmd.pool.end - base) >> TSMD_PAGE_SHIFT;
+	room = (pool->end - base) >> TSMD_PAGE_SHIFT;
 	return pages <= room;
+}
+
+/**
+ * Some TSM has a part of it. Pools do not meet, so for ASSIGN this is about
+ * interrupt files, which are in nobody's pool: whoever asks first has them.
+ */
+static bool is_taken(unsigned long start, unsigned long end)
+{
+	u32 i;
+
+	for (i = 0; i < tsmd_domain_count; i++)
+		if (tsmd_ranges_overlap(&tsmd_domains[i].confidential, start,
+					end))
+			return true;
+	return false;
 }
 
 static bool overlaps_nacl(unsigned long start, unsigned long end)
@@ -69,7 +90,7 @@ static bool overlaps_nacl(unsigned long start, unsigned long end)
 	u32 i;
 
 	for (i = 0; i < COVE_MAX_HARTS; i++) {
-		shmem = tsmd.info->nacl[i];
+		shmem = nacl[i];
 		if (shmem && shmem < end &&
 		    start < shmem + COVE_NACL_SHMEM_SIZE)
 			return true;
@@ -77,19 +98,32 @@ static bool overlaps_nacl(unsigned long start, unsigned long end)
 	return false;
 }
 
-/** Take @p next as the confidential set if the PMP can express it */
-static int commit(struct tsmd_hart *hart, const struct tsmd_ranges *next)
+static unsigned int entries_used(void)
 {
-	if (tsmd_ranges_pmp_entries(next) > tsmd_pmp_capacity())
+	unsigned int i, used = 0;
+
+	for (i = 0; i < tsmd_domain_count; i++)
+		used += tsmd_ranges_pmp_entries(&tsmd_domains[i].confidential);
+	return used;
+}
+
+/** Take @p next as the domain's set if the PMP can express it */
+static int commit(struct tsmd_hart *hart, struct tsmd_domain *domain,
+		  const struct tsmd_ranges *next)
+{
+	unsigned int others = entries_used() -
+			      tsmd_ranges_pmp_entries(&domain->confidential);
+
+	if (others + tsmd_ranges_pmp_entries(next) > tsmd_pmp_capacity())
 		return COVE_ERR_OUT_OF_RANGES;
 
 	sequence++;
 	smp_wmb();
-	confidential = *next;
+	domain->confidential = *next;
 	smp_wmb();
 	sequence++;
-	tsmd_record_write(next);
-	tsmd_pmp_publish(&confidential);
+	tsmd_record_write(domain);
+	tsmd_pmp_publish();
 	tsmd_pmp_refresh(hart);
 	return 0;
 }
@@ -108,17 +142,18 @@ static void tell_other_harts(struct tsmd_hart *hart)
 static int change(struct tsmd_hart *hart, unsigned long base,
 		  unsigned long pages, bool assign)
 {
+	struct tsmd_domain *domain = hart->domain;
 	unsigned long end = base + (pages << TSMD_PAGE_SHIFT);
 	struct tsmd_ranges next;
 	int rc;
 
-	if (!in_pool(base, pages) &&
+	if (!in_pool(&domain->pool, base, pages) &&
 	    !(pages == 1 && tsmd_imsic_is_guest_file(base)))
 		return COVE_ERR_INVALID_ADDRESS;
 
 	memory_lock();
-	next = confidential;
-	if (assign && overlaps_nacl(base, end))
+	next = domain->confidential;
+	if (assign && (overlaps_nacl(base, end) || is_taken(base, end)))
 		rc = -1;
 	else if (assign)
 		rc = tsmd_ranges_add(&next, base, end);
@@ -126,7 +161,7 @@ static int change(struct tsmd_hart *hart, unsigned long base,
 		rc = tsmd_ranges_remove(&next, base, end);
 
 	if (rc == 0)
-		rc = commit(hart, &next);
+		rc = commit(hart, domain, &next);
 	else
 		rc = rc == -1 ? COVE_ERR_INVALID_ADDRESS :
 				COVE_ERR_OUT_OF_RANGES;
@@ -161,16 +196,17 @@ static unsigned long entries_free(void)
 	unsigned long used;
 
 	memory_lock();
-	used = tsmd_ranges_pmp_entries(&confidential);
+	used = entries_used();
 	spin_unlock(&lock);
 	return tsmd_pmp_capacity() - used;
 }
 
-long tsmd_memory_info(unsigned long kind, unsigned long *value)
+long tsmd_memory_info(struct tsmd_hart *hart, unsigned long kind,
+		      unsigned long *value)
 {
 	switch (kind) {
 	case COVE_INFO_RANGES_USED:
-		*value = confidential.count;
+		*value = hart->domain->confidential.count;
 		return 0;
 	case COVE_INFO_RANGES_FREE:
 		*value = entries_free();
@@ -182,18 +218,38 @@ long tsmd_memory_info(unsigned long kind, unsigned long *value)
 	return COVE_ERR_INVALID_PARAM;
 }
 
+/** For all TSMs: the host registers its memory once, whomever it calls. */
+static void set_nacl(u32 hart, unsigned long base)
+{
+	u32 i;
+
+	nacl[hart] = base;
+	for (i = 0; i < tsmd_domain_count; i++)
+		tsmd_domains[i].info->nacl[hart] = base;
+}
+
 int tsmd_memory_set_nacl(struct tsmd_hart *hart, unsigned long base)
 {
 	int rc = 0;
 
 	memory_lock();
-	if (base && tsmd_ranges_overlap(&confidential, base,
-					base + COVE_NACL_SHMEM_SIZE))
+	if (base && is_taken(base, base + COVE_NACL_SHMEM_SIZE))
 		rc = SBI_ERR_INVALID_ADDRESS;
 	else
-		tsmd.info->nacl[hart->index] = base;
+		set_nacl(hart->index, base);
 	spin_unlock(&lock);
 	return rc;
+}
+
+static bool in_a_tsm(unsigned long start, unsigned long end)
+{
+	u32 i;
+
+	for (i = 0; i < tsmd_domain_count; i++)
+		if (start < tsmd_domains[i].tsm.end &&
+		    tsmd_domains[i].tsm.start < end)
+			return true;
+	return false;
 }
 
 bool tsmd_memory_denied(unsigned long start, unsigned long end)
@@ -201,9 +257,7 @@ bool tsmd_memory_denied(unsigned long start, unsigned long end)
 	unsigned long before;
 	bool hit;
 
-	if (tsmd.state == TSMD_ABSENT)
-		return false;
-	if (start < tsmd.tsm.end && tsmd.tsm.start < end)
+	if (in_a_tsm(start, end))
 		return true;
 
 	/*
@@ -214,7 +268,7 @@ bool tsmd_memory_denied(unsigned long start, unsigned long end)
 	do {
 		before = *(volatile unsigned long *)&sequence;
 		smp_rmb();
-		hit = tsmd_ranges_overlap(&confidential, start, end);
+		hit = is_taken(start, end);
 		smp_rmb();
 	} while (before & 1 || before != *(volatile unsigned long *)&sequence);
 	return hit;
@@ -222,7 +276,11 @@ bool tsmd_memory_denied(unsigned long start, unsigned long end)
 
 bool tsmd_memory_in_pool(unsigned long start, unsigned long end)
 {
-	return tsmd.state != TSMD_ABSENT && start < end &&
-	       ((start < tsmd.tsm.end && tsmd.tsm.start < end) ||
-		(start < tsmd.pool.end && tsmd.pool.start < end));
+	u32 i;
+
+	for (i = 0; i < tsmd_domain_count; i++)
+		if (start < end &&
+		    tsmd_domain_meets(&tsmd_domains[i], start, end))
+			return true;
+	return false;
 }

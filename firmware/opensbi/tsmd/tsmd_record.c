@@ -21,15 +21,15 @@ _Static_assert(sizeof(struct tsm_boot_info) <= TSMD_RECORD_OFFSET,
 _Static_assert(TSMD_RECORD_OFFSET + sizeof(struct record) <= TSMD_PAGE_SIZE,
 	       "both are in one page");
 
-static struct record *record(void)
+static struct record *record(const struct tsmd_domain *domain)
 {
-	return (void *)(tsmd.tsm.end - TSMD_PAGE_SIZE + TSMD_RECORD_OFFSET);
+	return (void *)(domain->tsm.end - TSMD_PAGE_SIZE + TSMD_RECORD_OFFSET);
 }
 
-void tsmd_record_write(const struct tsmd_ranges *set)
+void tsmd_record_write(const struct tsmd_domain *domain)
 {
-	record()->ranges = *set;
-	record()->magic = RECORD_MAGIC;
+	record(domain)->ranges = domain->confidential;
+	record(domain)->magic = RECORD_MAGIC;
 }
 
 static void zero(unsigned long start, unsigned long end)
@@ -40,20 +40,22 @@ static void zero(unsigned long start, unsigned long end)
 		*word = 0;
 }
 
-static void zero_ranges(const struct tsmd_ranges *set)
+static void zero_ranges(const struct tsmd_domain *domain)
 {
+	const struct tsmd_ranges *set = &record(domain)->ranges;
+	const struct tsmd_range *pool = &domain->pool;
 	unsigned int i;
 
 	/* Interrupt files are no memory: the reset has emptied them. */
 	for (i = 0; i < set->count && i < TSMD_MAX_RANGES; i++)
-		if (set->range[i].start >= tsmd.pool.start &&
-		    set->range[i].end <= tsmd.pool.end)
+		if (set->range[i].start >= pool->start &&
+		    set->range[i].end <= pool->end)
 			zero(set->range[i].start, set->range[i].end);
 }
 
-static bool is_blank(void)
+static bool is_blank(const struct tsmd_domain *domain)
 {
-	const unsigned long *word = (const void *)record();
+	const unsigned long *word = (const void *)record(domain);
 	unsigned long i;
 
 	for (i = 0; i < sizeof(struct record) / sizeof(*word); i++)
@@ -62,15 +64,13 @@ static bool is_blank(void)
 	return true;
 }
 
-void tsmd_record_scrub(void)
+void tsmd_record_scrub(const struct tsmd_domain *domain)
 {
-	static const struct tsmd_ranges none;
-
-	if (record()->magic == RECORD_MAGIC)
-		zero_ranges(&record()->ranges);
-	else if (!is_blank())
+	if (record(domain)->magic == RECORD_MAGIC)
+		zero_ranges(domain);
+	else if (!is_blank(domain))
 		/* Memory of unknown content: the record may have decayed. */
-		zero(tsmd.pool.start, tsmd.pool.end);
+		zero(domain->pool.start, domain->pool.end);
 	/* All zero means that somebody cleared all of memory before us. */
-	tsmd_record_write(&none);
+	tsmd_record_write(domain);
 }

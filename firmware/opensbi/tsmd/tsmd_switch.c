@@ -42,7 +42,7 @@ static void set_tsm_frame(struct tsmd_hart *hart,
 	tsm->a7 = regs->a7;
 	tsm->t0 = hart->interrupted ? COVE_TEECALL_RESUME : 0;
 	tsm->tp = hart->index;
-	tsm->mepc = tsmd.entry;
+	tsm->mepc = hart->domain->entry;
 	tsm->mstatus = hart->tsm_mstatus;
 }
 

@@ -123,7 +123,7 @@ static inline void restore_csrs(struct tsmd_hart *hart)
 	}
 }
 
-/** Give this hart the permissions @p cfg: its cfg_host or its cfg_tsm */
+/** Give this hart the permissions @p cfg: its cfg_host or the cfg of a view */
 static inline void tsmd_pmp_select(const struct tsmd_hart *hart,
 				   const unsigned long *cfg)
 {
@@ -147,7 +147,7 @@ static inline void tsmd_switch_to_tsm(struct tsmd_hart *hart)
 	hart->in_tsm = true;
 	hart->fast = false;
 	/* Last, with fences that also cover the change of satp and hgatp. */
-	tsmd_pmp_select(hart, hart->cfg_tsm);
+	tsmd_pmp_select(hart, hart->view->cfg);
 }
 
 /** Put the host's CSRs and view of memory back */

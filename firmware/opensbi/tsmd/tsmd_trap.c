@@ -28,12 +28,12 @@ static bool from_hs_mode(const struct sbi_trap_context *tcntx)
  */
 static inline bool watchdog_due(unsigned long cause)
 {
-	return cause & MCAUSE_IRQ_MASK && tsmd.watchdog &&
+	return cause & MCAUSE_IRQ_MASK && tsmd_watchdog_period &&
 	       !(csr_read(CSR_MIE) & MIP_MTIP);
 }
 
 /**
- * A trap while the TSM, or a guest of it, has the hart. Out of line, so that
+ * A trap while a TSM, or a guest of it, has the hart. Out of line, so that
  * the host's own traps do not pay for its frame.
  */
 static struct sbi_trap_context *__attribute__((noinline))
@@ -57,7 +57,7 @@ tsm_trap(struct tsmd_hart *hart, struct sbi_trap_context *tcntx)
 	tsmd_sse_let_go(hart);
 
 	/* The TSM died on another hart: this one must not go back into it. */
-	if (hart->in_tsm && tsmd.state == TSMD_DEAD)
+	if (hart->in_tsm && tsmd_is_dead(hart))
 		return from_hs_mode(tcntx) ? tsmd_tsm_left(hart, tcntx) :
 					     tsmd_give_up(hart);
 	if (watchdog_due(cause) && tsmd_watchdog_look(hart))

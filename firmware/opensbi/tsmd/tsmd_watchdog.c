@@ -25,15 +25,30 @@
 /** Looks that must find the TSM in the same stay before its time is over */
 #define LOOKS	8
 
+unsigned long tsmd_watchdog_period;
+
+void tsmd_watchdog_init(void)
+{
+	u32 i;
+
+	for (i = 0; i < tsmd_domain_count; i++) {
+		unsigned long period = tsmd_domains[i].watchdog / LOOKS;
+
+		if (period && (!tsmd_watchdog_period ||
+			       period < tsmd_watchdog_period))
+			tsmd_watchdog_period = period;
+	}
+}
+
 void tsmd_watchdog_start(struct tsmd_hart *hart)
 {
 	const struct sbi_timer_device *timer = sbi_timer_get_device();
 
 	/* Without Sstc the machine timer is the host's. */
-	if (!tsmd.watchdog || !hart->has_sstc || !timer ||
+	if (!tsmd_watchdog_period || !hart->has_sstc || !timer ||
 	    !timer->timer_event_start)
 		return;
-	timer->timer_event_start(csr_read(CSR_TIME) + tsmd.watchdog / LOOKS);
+	timer->timer_event_start(csr_read(CSR_TIME) + tsmd_watchdog_period);
 	csr_set(CSR_MIE, MIP_MTIP);
 }
 
@@ -75,15 +90,17 @@ static unsigned long stay_of(const struct tsmd_hart *hart)
 
 bool tsmd_watchdog_look(struct tsmd_hart *hart)
 {
+	unsigned long limit = hart->domain->watchdog;
 	unsigned long stay = 0;
 
 	tsmd_watchdog_start(hart);
-	if (tsmd.watchdog && hart->has_sstc && host_waits(hart))
+	if (limit && hart->has_sstc && host_waits(hart))
 		stay = stay_of(hart);
 	if (!stay || stay != hart->watched) {
 		hart->watched = stay;
 		hart->looks = 0;
 		return false;
 	}
-	return ++hart->looks >= LOOKS;
+	/* LOOKS of them, or more where another domain's limit is shorter. */
+	return ++hart->looks * tsmd_watchdog_period + LOOKS > limit;
 }

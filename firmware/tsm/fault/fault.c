@@ -52,6 +52,18 @@ static FAULT void fault_misaligned(void)
 			 : "r"((char *)words + 1) : "memory");
 }
 
+static FAULT void fault_load(u64 address)
+{
+	u64 word;
+
+	__asm__ volatile("ld %0, 0(%1)" : "=r"(word) : "r"(address) : "memory");
+}
+
+static FAULT void fault_store(u64 address)
+{
+	__asm__ volatile("sd zero, 0(%0)" : : "r"(address) : "memory");
+}
+
 static FAULT void fault_panic(void)
 {
 	tsm_panic("asked for by the host");
@@ -80,6 +92,12 @@ void fault_inject(u64 number, const u64 *args)
 		break;
 	case COVE_FAULT_PANIC:
 		fault_panic();
+		break;
+	case COVE_FAULT_LOAD:
+		fault_load(args[0]);
+		break;
+	case COVE_FAULT_STORE:
+		fault_store(args[0]);
 		break;
 	}
 	/* Nothing behind a fault may be a tail call: its frame would be gone. */

@@ -31,6 +31,20 @@ static bool meets(u64 address, u64 size, const struct tee_range *range)
 	return ranges_meet(address, size, range->base, range->size);
 }
 
+/*
+ * Memory of other TSM domains. What of it is confidential traps, and may become
+ * so at any moment: none of it is the host's here, for good.
+ */
+static bool is_foreign(u64 address, u64 size)
+{
+	u64 i;
+
+	for (i = 0; i < machine->foreign_count; i++)
+		if (meets(address, size, &machine->foreign[i]))
+			return true;
+	return false;
+}
+
 /* Tracker locked. RAM ends below 2^64, so inside it nothing wraps. */
 static bool is_host_ram(u64 address, u64 size)
 {
@@ -39,7 +53,7 @@ static bool is_host_ram(u64 address, u64 size)
 	if (!size || !in_ram(address, size))
 		return false;
 	if (meets(address, size, &machine->firmware) ||
-	    meets(address, size, &machine->tsm))
+	    meets(address, size, &machine->tsm) || is_foreign(address, size))
 		return false;
 	for (page = address & ~(PAGE_SIZE - 1); page < address + size;
 	     page += PAGE_SIZE)

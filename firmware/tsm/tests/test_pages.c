@@ -97,6 +97,30 @@ static void host_memory_is_told_apart(void)
 	check_equal(host_check(POOL_BASE, PAGE_SIZE), 0);
 }
 
+/* What another TSM has, or may have the next moment, is not the host's. */
+static void foreign_memory_is_not_the_hosts(void)
+{
+	const u64 base = HOST_BASE + 16 * PAGE_SIZE, size = 2 * PAGE_SIZE;
+	const s64 bad = COVE_ERR_INVALID_ADDRESS;
+	u8 bytes[8] = { 0 };
+
+	check_equal(host_check(base, size), 0);
+	fake_info.foreign[0] = (struct tee_range){ base, PAGE_SIZE };
+	fake_info.foreign[1] = (struct tee_range){ base + PAGE_SIZE, PAGE_SIZE };
+	fake_info.foreign_count = 2;
+	check_equal(host_check(base, 8), bad);
+	check_equal(host_check(base + size - 8, 8), bad);
+	check_equal(host_check(base - 1, 2), bad);
+	check_equal(host_check(base - PAGE_SIZE, 4 * PAGE_SIZE), bad);
+	check_equal(host_check(base - PAGE_SIZE, PAGE_SIZE), 0);
+	check_equal(host_check(base + size, PAGE_SIZE), 0);
+	check_equal(host_copy_in(bytes, base + size - 4, 8), bad);
+	check_equal(host_copy_out(base - 4, bytes, 8), bad);
+	check_equal(host_share(base, 1), bad);
+	check_equal(host_share(base + size, 1), 0);
+	host_unshare(base + size, 1);
+}
+
 static void copies_move_all_or_nothing(void)
 {
 	u8 *host = phys_to_virt(POOL_BASE + PAGE_SIZE - 4);
@@ -120,6 +144,8 @@ const struct test page_tests[] = {
 	{ "page claim is all or nothing", claim_is_all_or_nothing },
 	{ "owner's pages come back", owners_pages_come_back },
 	{ "host memory is told apart", host_memory_is_told_apart },
+	{ "another TSM's memory is not the host's",
+	  foreign_memory_is_not_the_hosts },
 	{ "host copies move all or nothing", copies_move_all_or_nothing },
 	{ NULL, NULL },
 };

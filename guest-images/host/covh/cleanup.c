@@ -103,16 +103,16 @@ static void reclaim(u32 sdid, u64 base, u64 pages)
 static void reclaim_pages(struct covh_file *file)
 {
 	struct covh_fence fence = { .sdid = U32_MAX };
-	u64 base = 0, pages;
+	u64 from = 0, base, pages;
 	u32 sdid;
 
-	while (covh_pool_next_confidential(file->id, &base, &pages, &sdid)) {
+	while (covh_pool_next_confidential(file->id, &from, &base, &pages,
+					   &sdid)) {
 		if (fence.sdid != sdid) {
 			fence.sdid = sdid;
 			covh_fence_all(&fence);
 		}
 		reclaim(sdid, base, pages);
-		base += pages << PAGE_SHIFT;
 	}
 }
 

@@ -100,7 +100,8 @@ int covh_pool_alloc(struct covh_file *file, struct covh_pool_range *range);
 int covh_pool_free(struct covh_file *file, u64 base, u64 pages,
 		   struct address_space *mapping);
 void covh_pool_info(struct covh_pool_info *info);
-bool covh_pool_next_confidential(u32 owner, u64 *base, u64 *pages, u32 *sdid);
+bool covh_pool_next_confidential(u32 owner, u64 *from, u64 *base, u64 *pages,
+				 u32 *sdid);
 u64 covh_pool_disown(struct covh_file *file);
 
 /* pool_file.c */

@@ -69,13 +69,17 @@ struct covh_fence {
 };
 
 /**
- * struct covh_pool_info - the confidential pool
- * @base: out: physical address, 0 if the machine has none
+ * struct covh_pool_info - the confidential pool of a domain
+ * @sdid: supervisor domain of the TSM, 0 for the first one
+ * @reserved: 0
+ * @base: out: physical address, 0 if there is no such domain
  * @size: out: bytes
  * @free: out: pages that nobody owns
  * @confidential: out: pages that the host may not touch now
  */
 struct covh_pool_info {
+	__u32 sdid;
+	__u32 reserved;
 	__u64 base;
 	__u64 size;
 	__u64 free;
@@ -91,7 +95,7 @@ struct covh_pool_info {
  * @pages: number of 4 KiB pages
  * @align: alignment of base in bytes, a power of two, 0 for one page (alloc)
  * @flags: COVH_POOL_* (alloc)
- * @reserved: 0
+ * @sdid: domain whose pool they are of, 0 for the first one (alloc)
  *
  * The file maps its pages with mmap at the offset of their physical address.
  */
@@ -100,7 +104,7 @@ struct covh_pool_range {
 	__u64 pages;
 	__u64 align;
 	__u32 flags;
-	__u32 reserved;
+	__u32 sdid;
 };
 
 /* reply[] holds a0 and a1 of the forwarded call the vCPU waits for. */
@@ -190,7 +194,7 @@ struct covh_mem {
 
 #define COVH_CALL		_IOWR(COVH_IOC_MAGIC, 0, struct covh_call)
 #define COVH_FENCE		_IOWR(COVH_IOC_MAGIC, 1, struct covh_fence)
-#define COVH_POOL_INFO		_IOR(COVH_IOC_MAGIC, 2, struct covh_pool_info)
+#define COVH_POOL_INFO		_IOWR(COVH_IOC_MAGIC, 2, struct covh_pool_info)
 #define COVH_POOL_ALLOC		_IOWR(COVH_IOC_MAGIC, 3, struct covh_pool_range)
 #define COVH_POOL_FREE		_IOW(COVH_IOC_MAGIC, 4, struct covh_pool_range)
 #define COVH_RUN		_IOWR(COVH_IOC_MAGIC, 5, struct covh_run)

@@ -12,6 +12,10 @@ long covh_ioctl_pool_info(void __user *argp)
 {
 	struct covh_pool_info info;
 
+	if (copy_from_user(&info, argp, sizeof(info)))
+		return -EFAULT;
+	if (info.sdid > COVE_A6_SDID_MASK || info.reserved)
+		return -EINVAL;
 	covh_pool_info(&info);
 	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
 }
@@ -36,7 +40,7 @@ long covh_ioctl_pool_free(struct file *filp, void __user *argp)
 
 	if (copy_from_user(&range, argp, sizeof(range)))
 		return -EFAULT;
-	if (range.align || range.flags || range.reserved)
+	if (range.align || range.flags || range.sdid)
 		return -EINVAL;
 	return covh_pool_free(filp->private_data, range.base, range.pages,
 			      filp->f_mapping);

@@ -90,8 +90,9 @@ static bool allocate(struct tvm *tvm, struct area *area, uint64_t pages,
 {
 	struct covh_pool_range range = {
 		.pages = pages, .align = align, .flags = flags,
+		.sdid = tvm->sdid,
 	};
-	struct covh_pool_info info = {};
+	struct covh_pool_info info = { .sdid = tvm->sdid };
 
 	if (!ioctl(tvm->fd, COVH_POOL_ALLOC, &range)) {
 		*area = (struct area){ .base = range.base, .pages = pages };
@@ -99,7 +100,8 @@ static bool allocate(struct tvm *tvm, struct area *area, uint64_t pages,
 	}
 	ioctl(tvm->fd, COVH_POOL_INFO, &info);
 	if (!info.size)
-		event_error("pool", COVE_ERR_FAILED, "the machine has no confidential pool; its device tree needs a teecall,confidential-pool node");
+		event_error("pool", COVE_ERR_FAILED, "supervisor domain %u has no confidential pool; the device tree needs a teecall,tsm-domain node with one",
+			    tvm->sdid);
 	else
 		event_error("pool", COVE_ERR_OUT_OF_MEMORY, "%" PRIu64 " pages wanted, %llu of the pool are free, perhaps not in one piece; end other TVMs or make the pool larger",
 			    pages, (unsigned long long)info.free);

@@ -54,7 +54,7 @@ static const char usage[] =
 "          physical memory; a fault is an answer, not an error\n"
 "  probe HEX ADDR...\n"
 "          at each address peek as many bytes as HEX has, then poke HEX; JSON\n"
-"  pool [--json]\n"
+"  pool [--sdid N] [--json]\n"
 "          state of the confidential pool\n"
 "  storm ELF [--rounds N] [--timeout SECONDS]\n"
 "          on every CPU at once: convert, fence, reclaim, launch TVMs; JSON\n"

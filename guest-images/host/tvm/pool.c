@@ -26,17 +26,22 @@ static void print_pool(const struct covh_pool_info *info, bool json)
 
 enum status verb_pool(struct args *args)
 {
-	struct covh_pool_info info;
+	struct covh_pool_info info = {};
 	bool json = false;
 	int fd;
 
 	while (args_more(args)) {
 		const char *word = args_word(args, "option");
 
-		if (strcmp(word, "--json"))
+		if (!strcmp(word, "--json"))
+			json = true;
+		else if (!strcmp(word, "--sdid"))
+			info.sdid = args_number(args, word);
+		else
 			usage_error("unexpected \"%s\"", word);
-		json = true;
 	}
+	if (info.sdid > COVE_A6_SDID_MASK)
+		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
 	fd = device_open();
 	if (fd < 0)
 		return STATUS_FAILED;

@@ -132,7 +132,9 @@ static bool try_large(struct vm *vm, uint64_t gpa)
 
 static int64_t add_shared(struct vm *vm, uint64_t gpa)
 {
-	struct covh_pool_range range = { .pages = 1, .flags = COVH_POOL_TOP };
+	struct covh_pool_range range = {
+		.pages = 1, .flags = COVH_POOL_TOP, .sdid = vm->tvm->sdid,
+	};
 	int64_t error;
 
 	if (ioctl(vm->tvm->fd, COVH_POOL_ALLOC, &range))
