@@ -38,6 +38,10 @@ _STRANGE = (
     3,
     4,
 )
+# Ids of TVMs that no TSM gives; a small number may be one that it does give, who knows when.
+_NOBODIES = (0, 1 << 40, MASK, (1 << 63) + PAGE)
+# Steps on a hart, on average.
+_STAYS = 4
 _GPAS = (ENTRY, OWN, LENT, OWN + PAGE, LENT + PAGE, ENTRY + PAGE, ENTRY + 2 * BLOCK, OWN + BLOCK)
 _REGIONS = (
     (ENTRY, 3 * BLOCK),
@@ -62,7 +66,9 @@ class Author:
         self.machine = machine
         self.model = Model(machine, can)
         self.calls: list[Call] = []
-        self.next_id = 1
+        # No id that a call names as a number: those of the TSM are not known yet.
+        self.next_id = 1 << 32
+        self.hart = 0
         for call in self.ground.prologue():
             self.emit(call)
 
@@ -88,11 +94,12 @@ class Author:
         return self.emit(Call("covh", function, args, cpu, save, function == "run_tvm_vcpu"))
 
     def settle(self) -> None:
-        """Bring what was converted so far to its end."""
-        for hart in range(self.machine.harts):
+        """Bring what was converted so far to its end, from hart to hart and back."""
+        harts = [(self.hart + index) % self.machine.harts for index in range(self.machine.harts)]
+        for hart in harts:
             self.covh("local_fence", cpu=hart)
-        self.covh("global_fence")
-        for hart in range(self.machine.harts):
+        self.covh("global_fence", cpu=harts[-1])
+        for hart in reversed(harts):
             self.covh("local_fence", cpu=hart)
 
     def free(self, start: int, count: int = 1, align: int = PAGE) -> int:
@@ -150,15 +157,20 @@ class Steps:
     def take(self, step: Step) -> None:
         """Do one step."""
         what, a, b, c = step
+        # To another hart now and then: going there takes longer than most calls.
+        if c // 256 % _STAYS == 0:
+            self.author.hart = a % self.harts
         kinds = _KINDS
         kinds[what % len(kinds)](self, a, b, c)
 
     def _call(self, function: str, *args: Argument, c: int, save: int | None = None) -> bool:
-        """Make a call, on a hart by choice, with a wrong argument one time in eight."""
+        """Make a call on the hart, with a wrong argument one time in eight."""
         found = list(args)
         if found and c % 8 == 7:
-            found[c // 8 % len(found)] = _STRANGE[c // 64 % len(_STRANGE)]
-        return self.author.covh(function, *found, cpu=c % self.harts, save=save)
+            index = c // 8 % len(found)
+            strange = _NOBODIES if isinstance(found[index], Slot) else _STRANGE
+            found[index] = strange[c // 64 % len(strange)]
+        return self.author.covh(function, *found, cpu=self.author.hart, save=save)
 
     def _slot(self, a: int) -> Slot:
         live = [slot for slot in range(_SLOTS) if self.author.tvm(slot) is not None]
@@ -216,7 +228,7 @@ class Steps:
             directory = directory + _STRANGE[a % len(_STRANGE)] & MASK
         elif c % 8 == 2:
             state = (directory, state + 8, self.author.ground.lent, MASK)[a % 4]
-        self.author.create(a % _SLOTS, directory, state, c % self.harts)
+        self.author.create(a % _SLOTS, directory, state, self.author.hart)
 
     def region(self, a: int, b: int, c: int) -> None:
         tvm = self.author.tvm(self._slot(a).number)
@@ -266,7 +278,7 @@ class Steps:
         tvm = self.author.tvm(slot.number)
         guest = tvm.vcpus.get(0) if tvm is not None else None
         for _ in range(b % 6 + 1):
-            hart = c % self.harts
+            hart = self.author.hart
             if guest is not None and guest.phase in (Phase.SHARING, Phase.UNSHARING):
                 if c // 8 % 4:
                     self._take_away(slot)

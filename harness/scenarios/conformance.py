@@ -98,7 +98,7 @@ def chance(smoke: Smoke) -> str:
     smoke.metrics["calls_per_s"] = on.rate
     good = sum(count for (_, error), count in on.counts.items() if error == 0)
     return (
-        f"{on.calls} calls in {on.scripts} scripts, {100 * good // on.calls} % of them accepted, "
+        f"{on.calls} calls in {on.scripts} scripts, {100 * good // on.lines} % of them accepted, "
         f"{on.rate:.0f} a second"
     )
 
