@@ -40,6 +40,8 @@ _STRANGE = (
 )
 # Ids of TVMs that no TSM gives; a small number may be one that it does give, who knows when.
 _NOBODIES = (0, 1 << 40, MASK, (1 << 63) + PAGE)
+# Pages to begin with: a whole block takes as long as twenty other calls.
+_PAGES = 96
 # Steps on a hart, on average.
 _STAYS = 4
 _GPAS = (ENTRY, OWN, LENT, OWN + PAGE, LENT + PAGE, ENTRY + PAGE, ENTRY + 2 * BLOCK, OWN + BLOCK)
@@ -178,10 +180,10 @@ class Steps:
 
     def convert(self, a: int, b: int, c: int) -> None:
         ground = self.author.ground
-        choices = [(block, 512) for block in ground.blocks]
+        choices = [(block, 512) for block in ground.blocks if a % 4 == 0]
         choices += [(ground.blocks[0] + a % 1536 * PAGE, b % 8 + 1)]
         choices += [(ground.single + a % 16 * 2 * PAGE, 1), (ground.lent + a % 8 * PAGE, 1)]
-        choices += [(ground.nacl(a % self.harts), 1), (ground.blocks[0], 1536)]
+        choices += [(ground.nacl(a % self.harts), 1), (ground.blocks[0], 1536 if a % 8 == 0 else 65)]
         base, count = choices[b % len(choices)]
         self._call("convert_pages", base, count, c=c)
 
@@ -204,9 +206,9 @@ class Steps:
         self.author.settle()
 
     def ready(self, a: int, b: int, c: int) -> None:
-        """Have a block to take pages from."""
+        """Have pages to take, now and then a whole block."""
         blocks = self.author.ground.blocks
-        self.author.covh("convert_pages", blocks[a % 3], 512)
+        self.author.covh("convert_pages", blocks[a % 3], _PAGES if b % 4 else 512)
         self.author.settle()
 
     def build(self, a: int, b: int, c: int) -> None:

@@ -30,7 +30,7 @@ def shrink(bench: Bench, found: Divergence) -> Divergence:
     part = max(1, best.index // 2)
     spent = 0
     while part and spent < _BUDGET:
-        at, shorter = 0, False
+        at, shorter, part = 0, False, min(part, max(1, best.index))
         while at < best.index and spent < _BUDGET:
             calls = [*best.calls[:at], *best.calls[at + part : best.index + 1]]
             spent += 1

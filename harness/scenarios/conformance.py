@@ -26,7 +26,7 @@ from harness.scenarios.smp import begin
 
 FILE = "conformance.calls"
 # Steps of a script, and calls of a batch: what a difference has to be looked for in.
-_STEPS, _BATCH = 120, 10000
+_STEPS, _BATCH = 240, 10000
 
 
 def bench(smoke: Smoke) -> Bench:
