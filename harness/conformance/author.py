@@ -183,7 +183,8 @@ class Steps:
         choices = [(block, 512) for block in ground.blocks if a % 4 == 0]
         choices += [(ground.blocks[0] + a % 1536 * PAGE, b % 8 + 1)]
         choices += [(ground.single + a % 16 * 2 * PAGE, 1), (ground.lent + a % 8 * PAGE, 1)]
-        choices += [(ground.nacl(a % self.harts), 1), (ground.blocks[0], 1536 if a % 8 == 0 else 65)]
+        choices += [(ground.nacl(a % self.harts), 1)]
+        choices += [(ground.blocks[0], 65 if a % 8 else 1536)]
         base, count = choices[b % len(choices)]
         self._call("convert_pages", base, count, c=c)
 

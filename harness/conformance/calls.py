@@ -81,7 +81,8 @@ def parse_script(text: str, name: str = "script") -> list[Call]:
         except (ValueError, IndexError, StopIteration):
             raise UsageError(
                 f"{name}:{number}: `{line.strip()}` is no call",
-                "write EXTENSION FUNCTION ARGUMENT... [--cpu N] [--save N] [--again] [--flip ADDR VALUE]",
+                "write EXTENSION FUNCTION ARGUMENT... [--cpu N] [--save N] [--again]"
+                " [--flip ADDR VALUE]",
             ) from None
     return calls
 

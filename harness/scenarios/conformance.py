@@ -19,10 +19,11 @@ from harness.conformance.calls import Call, parse_script
 from harness.conformance.capability import load
 from harness.conformance.judge import Divergence
 from harness.conformance.shrink import shrink
+from harness.conformance.together import meetings
 from harness.scenarios.containment_hostile import allow_hostile_calls
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, boot, build, poweroff, sources, tools
-from harness.scenarios.smp import begin
+from harness.scenarios.smp import begin, contend
 
 FILE = "conformance.calls"
 # Steps of a script, and calls of a batch: what a difference has to be looked for in.
@@ -82,6 +83,26 @@ def directed(smoke: Smoke) -> str:
     return f"{len(cases)} cases, {on.calls} calls"
 
 
+def together(smoke: Smoke) -> str:
+    """Make calls while another hart changes their parameters, or runs the vCPU."""
+    if smoke.config.conformance.script:
+        return "only the script"
+    on = bench(smoke)
+    cases = meetings(on.machine, on.can)
+    for case in cases:
+        key = (f"covh {case.function}", int(case.error))
+        for _ in range(case.times):
+            check(smoke, on, [case.calls])
+            if key in on.counts:
+                break
+        else:
+            raise CheckFailed(f"{case.name}: it never did, so nothing was proved")
+        on.counts.clear()
+    if not cases:
+        return "one hart is alone"
+    return f"{len(cases)} cases, {contend(smoke)}"
+
+
 def chance(smoke: Smoke) -> str:
     """Make calls by chance on all harts, and compare every error, value and page."""
     if smoke.config.conformance.script:
@@ -128,6 +149,7 @@ _CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
     ("tsm", begin),
     ("script", script),
     ("directed", directed),
+    ("together", together),
     ("chance", chance),
     ("healthy", healthy),
     ("poweroff", poweroff),

@@ -4,7 +4,8 @@
  * of the line before), and the host's own reads and writes of memory between
  * them. `--save N` keeps the value of a call, and `$N` is that value in a later
  * line: the id of a TVM is the TSM's choice. With `--flip ADDR VALUE` another
- * CPU writes VALUE, and what was there, to ADDR in turn while the call is made.
+ * CPU writes VALUE, and what was there, to ADDR in turn while the call is made;
+ * between `host run TVM VCPU` and `host stop` it runs that vCPU.
  * --short answers with three numbers a line.
  */
 #include <stdio.h>
@@ -25,9 +26,11 @@ static uint64_t slot_number(uint64_t number)
 	return number;
 }
 
-uint64_t batch_saved(const char *slot)
+uint64_t batch_number(const char *word)
 {
-	return slots[slot_number(parse_number(slot, "slot"))];
+	if (word[0] != '$')
+		return parse_number(word, "argument");
+	return slots[slot_number(parse_number(word + 1, "slot"))];
 }
 
 static bool split(struct batch *batch)
@@ -87,7 +90,8 @@ static bool make_flipped(struct batch *batch)
 	if (!flip_begin(batch->fd, &batch->options))
 		return false;
 	made = make(batch->fd, &batch->options, &batch->call);
-	return flip_end() && made;
+	flip_end();
+	return made;
 }
 
 static enum status call_line(struct batch *batch)
@@ -101,9 +105,15 @@ static enum status call_line(struct batch *batch)
 
 static enum status host_line(struct batch *batch)
 {
+	bool done = true;
+
 	batch->args.next = 1;
 	batch->call = (struct covh_call){};
-	if (!memory_line(&batch->args, &batch->call))
+	if (batch->args.count < 2)
+		usage_error("what the host does is missing");
+	if (!beside_line(&batch->args, batch->fd, &done))
+		done = memory_line(&batch->args, &batch->call);
+	if (!done)
 		return STATUS_FAILED;
 	batch->options = (struct call_options){ .save = -1 };
 	memcpy(batch->options.args, batch->call.args, sizeof(batch->call.args));

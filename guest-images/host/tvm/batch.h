@@ -5,6 +5,7 @@
 #ifndef BATCH_H
 #define BATCH_H
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "call.h"
@@ -37,6 +38,10 @@ void batch_pass(int64_t cpu);
 
 /* batch_flip.c */
 bool flip_begin(int fd, const struct call_options *options);
-bool flip_end(void);
+void flip_end(void);
+
+/* batch_beside.c */
+bool beside_line(struct args *args, int fd, bool *done);
+bool batch_elsewhere(pthread_attr_t *attr);
 
 #endif

@@ -63,9 +63,7 @@ static void parse_rest(struct args *args, struct call_options *options)
 		else if (options->count == 6)
 			usage_error("a call has at most 6 arguments");
 		else
-			options->args[options->count++] =
-				word[0] == '$' ? batch_saved(word + 1) :
-						 parse_number(word, "argument");
+			options->args[options->count++] = batch_number(word);
 	}
 	if (options->sdid > COVE_A6_SDID_MASK)
 		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);

@@ -30,8 +30,8 @@ void call_parse(struct args *args, struct call_options *options,
 		struct covh_call *call);
 void call_print(const struct call_options *options, const struct covh_call *call);
 
-/* batch.c: the value that an earlier line has saved in this slot */
-uint64_t batch_saved(const char *slot);
+/* batch.c: a number, or $N: what an earlier line has saved in slot N */
+uint64_t batch_number(const char *word);
 
 /* batch_memory.c: `host read`, `host write`, `host fill`, `host nonzero` */
 bool memory_line(struct args *args, struct covh_call *call);
