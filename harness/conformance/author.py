@@ -386,6 +386,7 @@ _KINDS: tuple[Callable[[Steps, int, int, int], None], ...] = (
     *(Steps.info, Steps.unknown, Steps.nacl),
 )
 KINDS = len(_KINDS)
+KIND_NAMES = tuple(kind.__name__ for kind in _KINDS)
 
 
 def write(machine: Machine, can: Capabilities, steps: Iterable[Step]) -> list[Call]:

@@ -18,7 +18,8 @@ MUTANTS: dict[str, dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "mutants.yaml").read_text()
 )
 NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
-CALLS = 1_000_000 if NIGHTLY else 8_000
+# Calls by chance for each number of harts.
+HARTS = {2: 1_000_000, 1: 100_000, 4: 100_000} if NIGHTLY else {2: 8_000, 1: 2_000, 4: 2_000}
 
 
 def mutated(mutant: dict[str, Any], folder: Path) -> Path:
@@ -35,9 +36,13 @@ def mutated(mutant: dict[str, Any], folder: Path) -> Path:
 
 @pytest.mark.system
 @pytest.mark.slow
-def test_every_answer_is_that_of_the_model(scenario: Scenario) -> None:
-    result = scenario("conformance", "--set", f"conformance.calls={CALLS}")
+@pytest.mark.parametrize("harts", HARTS)
+def test_every_answer_is_that_of_the_model(harts: int, scenario: Scenario) -> None:
+    words = (f"conformance.calls={HARTS[harts]}", f"machine.harts={harts}")
+    result = scenario("conformance", "--set", words[0], "--set", words[1])
     assert result.status == 0, result.screen
+    together = result.check("together")["detail"]
+    assert ("one hart is alone" in together) == (harts == 1), result.screen
 
 
 @pytest.mark.parametrize("name", MUTANTS)
