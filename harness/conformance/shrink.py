@@ -7,10 +7,10 @@ model says (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from harness.conformance.bench import Bench
-from harness.conformance.calls import Call
+from harness.conformance.calls import Answer, Call
 from harness.conformance.judge import Divergence
 from harness.conformance.model.machine import Model
 from harness.conformance.model.outcome import Unpredictable
@@ -30,9 +30,10 @@ def shrink(bench: Bench, found: Divergence) -> Divergence:
     part = max(1, best.index // 2)
     spent = 0
     while part and spent < _BUDGET:
-        at, shorter, part = 0, False, min(part, max(1, best.index))
+        at, shorter = 0, False
         while at < best.index and spent < _BUDGET:
-            calls = [*best.calls[:at], *best.calls[at + part : best.index + 1]]
+            calls = [*best.calls[:at], *best.calls[at + part : best.index]]
+            calls.append(best.calls[best.index])
             spent += 1
             again = _differs(bench, calls)
             if again is not None and again.calls[again.index].function == _name(best):
@@ -69,14 +70,29 @@ def _differs(bench: Bench, calls: Sequence[Call]) -> Divergence | None:
 
 def clean(bench: Bench) -> None:
     """Take back whatever the TSM has: every id that it gives, and every page of the scripts."""
-    harts = range(bench.machine.harts)
-    fence = [
-        *(Call("covh", "local_fence", cpu=hart) for hart in harts),
-        Call("covh", "global_fence"),
-        *(Call("covh", "local_fence", cpu=hart) for hart in harts),
-    ]
-    calls = [*(Call("covh", "destroy_tvm", (number,)) for number in sorted(bench.ids)), *fence]
-    calls += fence
-    calls += [Call("covh", "reclaim_pages", place) for place in bench.ground.everything()]
-    if len(bench.answers(calls)) != len(calls):
+    fence = _fences(bench)
+    ids = [Call("covh", "destroy_tvm", (number,)) for number in sorted(bench.ids)]
+    _make(bench, [*ids, *fence, *fence, *_reclaim(bench.ground.others())])
+    bench.ids.clear()
+    # Most scripts have given all of it back: then it can be converted as it is.
+    whole = Call("covh", "convert_pages", bench.ground.whole)
+    if _make(bench, [Call("covh", "reclaim_pages", bench.ground.whole), whole])[-1].error:
+        _make(bench, _reclaim(bench.ground.parts()))
+    else:
+        _make(bench, [*fence, Call("covh", "reclaim_pages", bench.ground.whole)])
+
+
+def _fences(bench: Bench) -> list[Call]:
+    local = [Call("covh", "local_fence", cpu=hart) for hart in range(bench.machine.harts)]
+    return [*local, Call("covh", "global_fence"), *local]
+
+
+def _reclaim(places: Iterable[tuple[int, int]]) -> list[Call]:
+    return [Call("covh", "reclaim_pages", place) for place in places]
+
+
+def _make(bench: Bench, calls: Sequence[Call]) -> list[Answer]:
+    answers = bench.answers(calls)
+    if len(answers) != len(calls):
         raise MachineError("the TSM does not answer after a difference", "see tsm.log")
+    return answers

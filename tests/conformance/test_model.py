@@ -10,10 +10,12 @@ from harness.conformance.author import KINDS, LIMIT, Step, write
 from harness.conformance.calls import PAGE, Answer, Call, parse_script, script
 from harness.conformance.capability import load
 from harness.conformance.directed import cases
+from harness.conformance.elsewhere import ELSEWHERE
 from harness.conformance.judge import judge
 from harness.conformance.model.machine import Machine
 from harness.conformance.model.pages import isolation_cost
-from harness.conformance.table import empty_cells
+from harness.conformance.table import REQUIRED, empty_cells
+from tests.system.conftest import ROOT
 
 MACHINE = Machine(range(0x90000000, 0xA0000000, PAGE), 2, 1, 1, 16)
 NUMBER = st.integers(0, LIMIT - 1)
@@ -24,6 +26,13 @@ STEPS: st.SearchStrategy[list[Step]] = st.lists(
 
 def test_no_required_cell_is_empty() -> None:
     assert empty_cells() == []
+
+
+def test_what_covers_a_cell_elsewhere_stands_there() -> None:
+    for (function, error), place in ELSEWHERE.items():
+        assert error in REQUIRED[function], f"{function} {error.name}"
+        text = (ROOT / place.file).read_text()
+        assert place.words in text, f"{function} {error.name}: {place.words!r} in {place.file}"
 
 
 def test_the_model_says_of_each_case_what_the_case_says() -> None:
