@@ -70,16 +70,14 @@ def _differs(bench: Bench, calls: Sequence[Call]) -> Divergence | None:
 
 def clean(bench: Bench) -> None:
     """Take back whatever the TSM has: every id that it gives, and every page of the scripts."""
-    fence = _fences(bench)
+    fence, whole = _fences(bench), bench.ground.whole
     ids = [Call("covh", "destroy_tvm", (number,)) for number in sorted(bench.ids)]
-    _make(bench, [*ids, *fence, *fence, *_reclaim(bench.ground.others())])
+    # Most scripts have given all of it back: then it can be converted as it is, and comes back.
+    probe = [Call("covh", "convert_pages", whole), *fence, Call("covh", "reclaim_pages", whole)]
+    calls = [*ids, *fence, *fence, *_reclaim(bench.ground.others()), *_reclaim([whole]), *probe]
     bench.ids.clear()
-    # Most scripts have given all of it back: then it can be converted as it is.
-    whole = Call("covh", "convert_pages", bench.ground.whole)
-    if _make(bench, [Call("covh", "reclaim_pages", bench.ground.whole), whole])[-1].error:
+    if _make(bench, calls)[-1].error:
         _make(bench, _reclaim(bench.ground.parts()))
-    else:
-        _make(bench, [*fence, Call("covh", "reclaim_pages", bench.ground.whole)])
 
 
 def _fences(bench: Bench) -> list[Call]:
