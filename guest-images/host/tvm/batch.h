@@ -6,6 +6,7 @@
 #define BATCH_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 
 #include "call.h"
@@ -35,6 +36,8 @@ int64_t batch_lines(struct batch *batch, int64_t cpu);
 /* batch_seats.c */
 bool batch_seat(struct batch *batch, int64_t cpu);
 void batch_pass(int64_t cpu);
+/* Wait for a post that comes soon */
+void batch_wait(sem_t *event);
 
 /* batch_flip.c */
 bool flip_begin(int fd, const struct call_options *options);

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,13 +16,18 @@
 
 static struct flip {
 	pthread_t thread;
+	bool exists;
+	/* Posted to begin, once it has begun, and once it has come to its end */
+	sem_t begin;
+	sem_t begun;
+	sem_t ended;
+	bool stop;
+	uint64_t page;
+	uint8_t *map;
 	volatile uint64_t *word;
-	void *page;
 	/* What was there, and what is there now and then */
 	uint64_t before;
 	uint64_t other;
-	bool begun;
-	bool stop;
 } flip;
 
 /* Hold a value for a while, never the same: no call has a rhythm that fits. */
@@ -32,68 +36,88 @@ static void hold(uint64_t value)
 	static uint64_t chance = 1;
 
 	chance = chance * 6364136223846793005 + 1442695040888963407;
-	for (uint64_t left = chance >> 58; left; left--)
+	for (uint64_t left = (chance >> 58) + 1; left; left--)
 		*flip.word = value;
 }
 
-static void *flip_all_the_time(void *arg)
+static void turn(void)
 {
-	(void)arg;
+	hold(flip.other);
+	sem_post(&flip.begun);
 	while (!__atomic_load_n(&flip.stop, __ATOMIC_ACQUIRE)) {
-		hold(flip.other);
-		__atomic_store_n(&flip.begun, true, __ATOMIC_RELEASE);
 		hold(flip.before);
+		hold(flip.other);
 	}
 	*flip.word = flip.before;
+	sem_post(&flip.ended);
+}
+
+static void *flip_when_told(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		batch_wait(&flip.begin);
+		turn();
+	}
 	return NULL;
 }
 
+/* The page stays mapped until another one is wanted. */
 static bool map_word(int fd, uint64_t addr)
 {
 	uint64_t page = addr & ~(uint64_t)(PAGE_SIZE - 1);
 
-	flip.page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 fd, page);
-	if (flip.page == MAP_FAILED) {
+	if (flip.map && flip.page != page)
+		munmap(flip.map, PAGE_SIZE);
+	if (!flip.map || flip.page != page)
+		flip.map = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+				MAP_SHARED, fd, page);
+	if (flip.map == MAP_FAILED) {
+		flip.map = NULL;
 		fprintf(stderr, "tvm: --flip %#llx: %s; it has to be in the pool, and the driver hostile\n",
 			(unsigned long long)addr, strerror(errno));
 		return false;
 	}
-	flip.word = (uint64_t *)((uint8_t *)flip.page + (addr - page));
-	flip.before = *flip.word;
+	flip.page = page;
+	flip.word = (uint64_t *)(flip.map + (addr - page));
 	return true;
 }
 
-static bool begin(void)
+static bool have_thread(void)
 {
 	pthread_attr_t attr;
-	bool begun;
 
+	if (flip.exists)
+		return true;
+	sem_init(&flip.begin, 0, 0);
+	sem_init(&flip.begun, 0, 0);
+	sem_init(&flip.ended, 0, 0);
 	pthread_attr_init(&attr);
-	begun = batch_elsewhere(&attr) &&
-		!pthread_create(&flip.thread, &attr, flip_all_the_time, NULL);
+	flip.exists = batch_elsewhere(&attr) &&
+		      !pthread_create(&flip.thread, &attr, flip_when_told, NULL);
 	pthread_attr_destroy(&attr);
-	if (!begun)
+	if (!flip.exists)
 		fprintf(stderr, "tvm: --flip needs another CPU online\n");
-	return begun;
+	return flip.exists;
 }
 
 /** Begin, and wait until the other CPU has been there. */
 bool flip_begin(int fd, const struct call_options *options)
 {
-	flip = (struct flip){ .other = options->flip_value };
 	if (options->flip_addr % sizeof(uint64_t))
 		usage_error("--flip: ADDR is that of a word of 8 bytes");
-	if (!map_word(fd, options->flip_addr) || !begin())
+	if (!map_word(fd, options->flip_addr) || !have_thread())
 		return false;
-	while (!__atomic_load_n(&flip.begun, __ATOMIC_ACQUIRE))
-		sched_yield();
+	flip.before = *flip.word;
+	flip.other = options->flip_value;
+	flip.stop = false;
+	sem_post(&flip.begin);
+	batch_wait(&flip.begun);
 	return true;
 }
 
 void flip_end(void)
 {
 	__atomic_store_n(&flip.stop, true, __ATOMIC_RELEASE);
-	pthread_join(flip.thread, NULL);
-	munmap(flip.page, PAGE_SIZE);
+	batch_wait(&flip.ended);
 }

@@ -6,71 +6,35 @@
  * waits where it is has the word after a look at its own seat.
  */
 #define _GNU_SOURCE
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "batch.h"
 
 /* Looks before a thread that waits gives its hart away: the word often comes back at once */
 #define LOOKS	20000
 
-enum word {
-	ELSEWHERE,
-	HERE,
-	/* Elsewhere, and the thread sleeps */
-	ASLEEP,
-};
-
 static struct seat {
 	pthread_t thread;
 	bool taken;
 	int cpu;
-	enum word word;
+	/* Posted when the word is passed on to it */
+	sem_t word;
 	struct batch *batch;
-} seats[CPU_SETSIZE], end;
+} seats[CPU_SETSIZE];
 
-static void futex(enum word *word, int what, int value)
-{
-	syscall(SYS_futex, word, what, value, NULL, NULL, 0);
-}
+/* Posted when there are no more lines */
+static sem_t end;
 
-/* What the thread before has done is seen by the next: release and acquire. */
-static void give(struct seat *seat)
-{
-	if (__atomic_exchange_n(&seat->word, HERE, __ATOMIC_ACQ_REL) == ASLEEP)
-		futex(&seat->word, FUTEX_WAKE_PRIVATE, INT_MAX);
-}
-
-static bool is_here(struct seat *seat)
-{
-	return __atomic_load_n(&seat->word, __ATOMIC_ACQUIRE) == HERE;
-}
-
-static void wait_at(struct seat *seat)
+void batch_wait(sem_t *event)
 {
 	for (unsigned int looks = 0; looks < LOOKS; looks++)
-		if (is_here(seat))
+		if (!sem_trywait(event))
 			return;
-	while (!is_here(seat)) {
-		enum word seen = ELSEWHERE;
-
-		__atomic_compare_exchange_n(&seat->word, &seen, ASLEEP, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-		if (seen != HERE)
-			futex(&seat->word, FUTEX_WAIT_PRIVATE, ASLEEP);
-	}
-}
-
-static void leave(struct seat *seat, int64_t cpu)
-{
-	seat->word = ELSEWHERE;
-	give(cpu < 0 ? &end : &seats[cpu]);
+	/* A signal that ends the wait does not end what is waited for. */
+	while (sem_wait(event))
+		;
 }
 
 static void *sit(void *arg)
@@ -78,8 +42,11 @@ static void *sit(void *arg)
 	struct seat *seat = arg;
 
 	for (;;) {
-		wait_at(seat);
-		leave(seat, batch_lines(seat->batch, seat->cpu));
+		int64_t next;
+
+		batch_wait(&seat->word);
+		next = batch_lines(seat->batch, seat->cpu);
+		sem_post(next < 0 ? &end : &seats[next].word);
 	}
 	return NULL;
 }
@@ -98,6 +65,7 @@ bool batch_seat(struct batch *batch, int64_t cpu)
 	if (cpu < CPU_SETSIZE)
 		CPU_SET(cpu, &set);
 	*seat = (struct seat){ .cpu = cpu, .batch = batch };
+	sem_init(&seat->word, 0, 0);
 	pthread_attr_init(&attr);
 	pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
 	error = pthread_create(&seat->thread, &attr, sit, seat);
@@ -112,6 +80,7 @@ bool batch_seat(struct batch *batch, int64_t cpu)
 /** Let a CPU make the lines that are left; returns when there are no more. */
 void batch_pass(int64_t cpu)
 {
-	give(&seats[cpu]);
-	wait_at(&end);
+	sem_init(&end, 0, 0);
+	sem_post(&seats[cpu].word);
+	batch_wait(&end);
 }
