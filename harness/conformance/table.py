@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
+
 from harness import abi
 from harness.conformance.calls import PAGE
 from harness.conformance.capability import load
@@ -132,4 +136,43 @@ def page() -> str:
             where = "" if count else ELSEWHERE.get((function, error), "")
             reason = where or ("" if count else REASONS.get((function, error), ""))
             lines.append(f"| {function} | {error.name} | {count or ''} | {reason} |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_of_capabilities(), ""])
+
+
+def _of_capabilities() -> list[str]:
+    """Return the part about the file that says what to expect."""
+    meanings = {
+        "name": "what the TSM is called",
+        "unsupported": "COVH functions that answer NOT_SUPPORTED",
+        "page_types": "types of page that it takes: 0 is 4 KiB, 1 is 2 MiB, 2 is 1 GiB",
+        "gpa_bits": "size of the guest's physical address space",
+        "aia": "it has COVI",
+        "isolation_entries": (
+            "entries for confidential ranges: one for a range that is a power of two and aligned "
+            "to its size, two for any other; null: no limit"
+        ),
+        "fence_counts_caller": "global_fence is the caller's own local_fence too",
+        "reclaim_host": "pages that are the host's can be reclaimed, without effect",
+    }
+    own = load()
+    lines = [
+        "",
+        "## Another TSM",
+        "",
+        "`--set conformance.capabilities=FILE` names a YAML file that says what to expect of it,",
+        "`--set tsm.elf=FILE` or `tsm.source` says where it is. What it does not support is not",
+        "asked of it. An example:",
+        "[my-tsm-conformance.yaml](../../configs/examples/my-tsm-conformance.yaml).",
+        "",
+        "| key | meaning | teecall's TSM | left out |",
+        "|---|---|---|---|",
+    ]
+    for field in msgspec.structs.fields(own):
+        left = "" if field.required else f"`{_yaml(field.default)}`"
+        mine = _yaml(getattr(own, field.name))
+        lines.append(f"| {field.name} | {meanings[field.name]} | `{mine}` | {left} |")
+    return lines
+
+
+def _yaml(value: object) -> str:
+    return json.dumps(value)

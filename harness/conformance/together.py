@@ -118,6 +118,10 @@ def meetings(machine: Machine, can: Capabilities) -> list[Meeting]:
     """Return the cases; there are none on one hart."""
     found = []
     for function, error, make in _MAKERS if machine.harts > 1 else ():
+        # A table that promote_page can do without comes from demote_page.
+        needs = {function, *(["demote_page"] if function == "promote_page" else [])}
+        if needs & set(can.unsupported) or ("demote_page" in needs and 1 not in can.page_types):
+            continue
         author = Author(machine, can)
         make(author)
         found.append(Meeting(function, error, tuple(author.finish())))

@@ -64,3 +64,21 @@ def test_mutant_is_found_and_replayed(name: str, scenario: Scenario, tmp_path: P
     script = tmp_path / "run" / "conformance.calls"
     again = teecall("run", "replay", str(script), *setting, "--run-dir", str(tmp_path / "again"))
     assert again.returncode == 1 and re.search("script  .*call", again.stdout), again.stdout
+
+
+@pytest.mark.system
+@pytest.mark.slow
+def test_another_tsm_is_told_what_it_may_leave_out(scenario: Scenario, tmp_path: Path) -> None:
+    """A TSM without promote_page fails as it is, and passes with its capability file."""
+    one = "return &promote_page;"
+    edit = {"old": one, "new": "return promote_page.handler ? NULL : &promote_page;"}
+    tree = mutated({"file": "call/dispatch.c", **edit}, tmp_path)
+    words = ("--set", f"tsm.source=path:{tree}", "--set", "conformance.calls=1000")
+    result = scenario("conformance", *words)
+    assert result.status == 1, result.screen
+    assert re.search("promote_page.*answers NOT_SUPPORTED", result.screen), result.screen
+    file = tmp_path / "tsm.capabilities"
+    left_out = "unsupported: [promote_to_tvm, promote_page]"
+    file.write_text(f"name: less\n{left_out}\nisolation_entries: 6\n")
+    result = scenario("conformance", *words, "--set", f"conformance.capabilities={file}")
+    assert result.status == 0, result.screen
