@@ -7,15 +7,17 @@ model says (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from harness.conformance.bench import Bench
-from harness.conformance.calls import Answer, Call
+from harness.conformance.calls import MASK, Answer, Call
 from harness.conformance.judge import Divergence
 from harness.conformance.model.machine import Model
 from harness.conformance.model.outcome import Unpredictable
 from harness.errors import MachineError
 
+_NUMBER = re.compile(r"0x[0-9a-f]+")
 # Batches that may be spent: each is a short one.
 _BUDGET = 40
 
@@ -36,7 +38,7 @@ def shrink(bench: Bench, found: Divergence) -> Divergence:
             calls.append(best.calls[best.index])
             spent += 1
             again = _differs(bench, calls)
-            if again is not None and again.calls[again.index].function == _name(best):
+            if again is not None and _kind(again) == _kind(best):
                 best, shorter = again, True
             else:
                 at += part
@@ -45,8 +47,9 @@ def shrink(bench: Bench, found: Divergence) -> Divergence:
     return best
 
 
-def _name(found: Divergence) -> str:
-    return found.calls[found.index].function
+def _kind(found: Divergence) -> tuple[str, str]:
+    """The function, and how its answer differs; numbers are another in each script."""
+    return found.calls[found.index].function, _NUMBER.sub("N", found.what)
 
 
 def _differs(bench: Bench, calls: Sequence[Call]) -> Divergence | None:
@@ -74,7 +77,19 @@ def clean(bench: Bench) -> None:
     ids = [Call("covh", "destroy_tvm", (number,)) for number in sorted(bench.ids)]
     # Most scripts have given all of it back: then it can be converted as it is, and comes back.
     probe = [Call("covh", "convert_pages", whole), *fence, Call("covh", "reclaim_pages", whole)]
-    calls = [*ids, *fence, *fence, *_reclaim(bench.ground.others()), *_reclaim([whole]), *probe]
+    # A script that has set no NACL area counts on there being none.
+    areas = [
+        Call("nacl", "set_shmem", (MASK, MASK, 0), hart) for hart in range(bench.machine.harts)
+    ]
+    calls = [
+        *areas,
+        *ids,
+        *fence,
+        *fence,
+        *_reclaim(bench.ground.others()),
+        *_reclaim([whole]),
+        *probe,
+    ]
     bench.ids.clear()
     if _make(bench, calls)[-1].error:
         _make(bench, _reclaim(bench.ground.parts()))
