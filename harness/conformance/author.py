@@ -25,18 +25,8 @@ LIMIT = 1 << 16
 _SLOTS = 6
 _TABLES = 6
 _STRANGE = (
-    0,
-    1,
-    PAGE,
-    8,
-    PAGE + 8,
-    1 << 40,
-    (1 << 56) - PAGE,
-    MASK,
-    MASK - PAGE + 1,
-    1 << 63,
-    3,
-    4,
+    *(0, 1, PAGE, 8, PAGE + 8, 1 << 40, (1 << 56) - PAGE, MASK, MASK - PAGE + 1),
+    *(1 << 63, 3, 4),
 )
 # Ids of TVMs that no TSM gives; a small number may be one that it does give, who knows when.
 _NOBODIES = (0, 1 << 40, MASK, (1 << 63) + PAGE)
@@ -46,16 +36,9 @@ _PAGES = 96
 _STAYS = 4
 _GPAS = (ENTRY, OWN, LENT, OWN + PAGE, LENT + PAGE, ENTRY + PAGE, ENTRY + 2 * BLOCK, OWN + BLOCK)
 _REGIONS = (
-    (ENTRY, 3 * BLOCK),
-    (ENTRY, 16 * PAGE),
-    (OWN, BLOCK),
-    (LENT, PAGE),
-    (LENT, 2 * PAGE),
-    (ENTRY + 3 * BLOCK, PAGE),
-    (ENTRY - PAGE, PAGE),
-    (ENTRY - PAGE, 2 * PAGE),
-    ((1 << 50) - PAGE, PAGE),
-    ((1 << 50) - PAGE, 2 * PAGE),
+    *((ENTRY, 3 * BLOCK), (ENTRY, 16 * PAGE), (OWN, BLOCK), (LENT, PAGE), (LENT, 2 * PAGE)),
+    *((ENTRY + 3 * BLOCK, PAGE), (ENTRY - PAGE, PAGE), (ENTRY - PAGE, 2 * PAGE)),
+    *(((1 << 50) - PAGE, PAGE), ((1 << 50) - PAGE, 2 * PAGE)),
 )
 _LENGTHS = (PAGE, 2 * PAGE, BLOCK, 512 * BLOCK)
 
