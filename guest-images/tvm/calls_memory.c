@@ -151,6 +151,9 @@ static void check_wrong_ranges(void)
 	check("unshare of own memory",
 	      covg(COVE_COVG_UNSHARE_MEMORY_REGION, SHARED, PAGE).error,
 	      COVE_ERR_INVALID_PARAM);
+	check("unshare from half a page on",
+	      covg(COVE_COVG_UNSHARE_MEMORY_REGION, SHARED + 2048, PAGE).error,
+	      COVE_ERR_INVALID_ADDRESS);
 }
 
 void check_sharing(void)

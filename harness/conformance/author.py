@@ -25,31 +25,20 @@ LIMIT = 1 << 16
 _SLOTS = 6
 _TABLES = 6
 _STRANGE = (
-    0,
-    1,
-    PAGE,
-    8,
-    PAGE + 8,
-    1 << 40,
-    (1 << 56) - PAGE,
-    MASK,
-    MASK - PAGE + 1,
-    1 << 63,
-    3,
-    4,
+    *(0, 1, PAGE, 8, PAGE + 8, 1 << 40, (1 << 56) - PAGE, MASK, MASK - PAGE + 1),
+    *(1 << 63, 3, 4),
 )
+# Ids of TVMs that no TSM gives; a small number may be one that it does give, who knows when.
+_NOBODIES = (0, 1 << 40, MASK, (1 << 63) + PAGE)
+# Pages to begin with: a whole block takes as long as twenty other calls.
+_PAGES = 96
+# Steps on a hart, on average.
+_STAYS = 4
 _GPAS = (ENTRY, OWN, LENT, OWN + PAGE, LENT + PAGE, ENTRY + PAGE, ENTRY + 2 * BLOCK, OWN + BLOCK)
 _REGIONS = (
-    (ENTRY, 3 * BLOCK),
-    (ENTRY, 16 * PAGE),
-    (OWN, BLOCK),
-    (LENT, PAGE),
-    (LENT, 2 * PAGE),
-    (ENTRY + 3 * BLOCK, PAGE),
-    (ENTRY - PAGE, PAGE),
-    (ENTRY - PAGE, 2 * PAGE),
-    ((1 << 50) - PAGE, PAGE),
-    ((1 << 50) - PAGE, 2 * PAGE),
+    *((ENTRY, 3 * BLOCK), (ENTRY, 16 * PAGE), (OWN, BLOCK), (LENT, PAGE), (LENT, 2 * PAGE)),
+    *((ENTRY + 3 * BLOCK, PAGE), (ENTRY - PAGE, PAGE), (ENTRY - PAGE, 2 * PAGE)),
+    *(((1 << 50) - PAGE, PAGE), ((1 << 50) - PAGE, 2 * PAGE)),
 )
 _LENGTHS = (PAGE, 2 * PAGE, BLOCK, 512 * BLOCK)
 
@@ -62,7 +51,9 @@ class Author:
         self.machine = machine
         self.model = Model(machine, can)
         self.calls: list[Call] = []
-        self.next_id = 1
+        # No id that a call names as a number: those of the TSM are not known yet.
+        self.next_id = 1 << 32
+        self.hart = 0
         for call in self.ground.prologue():
             self.emit(call)
 
@@ -88,11 +79,12 @@ class Author:
         return self.emit(Call("covh", function, args, cpu, save, function == "run_tvm_vcpu"))
 
     def settle(self) -> None:
-        """Bring what was converted so far to its end."""
-        for hart in range(self.machine.harts):
+        """Bring what was converted so far to its end, from hart to hart and back."""
+        harts = [(self.hart + index) % self.machine.harts for index in range(self.machine.harts)]
+        for hart in harts:
             self.covh("local_fence", cpu=hart)
-        self.covh("global_fence")
-        for hart in range(self.machine.harts):
+        self.covh("global_fence", cpu=harts[-1])
+        for hart in reversed(harts):
             self.covh("local_fence", cpu=hart)
 
     def free(self, start: int, count: int = 1, align: int = PAGE) -> int:
@@ -150,15 +142,20 @@ class Steps:
     def take(self, step: Step) -> None:
         """Do one step."""
         what, a, b, c = step
+        # To another hart now and then: going there takes longer than most calls.
+        if c // 256 % _STAYS == 0:
+            self.author.hart = a % self.harts
         kinds = _KINDS
         kinds[what % len(kinds)](self, a, b, c)
 
     def _call(self, function: str, *args: Argument, c: int, save: int | None = None) -> bool:
-        """Make a call, on a hart by choice, with a wrong argument one time in eight."""
+        """Make a call on the hart, with a wrong argument one time in eight."""
         found = list(args)
         if found and c % 8 == 7:
-            found[c // 8 % len(found)] = _STRANGE[c // 64 % len(_STRANGE)]
-        return self.author.covh(function, *found, cpu=c % self.harts, save=save)
+            index = c // 8 % len(found)
+            strange = _NOBODIES if isinstance(found[index], Slot) else _STRANGE
+            found[index] = strange[c // 64 % len(strange)]
+        return self.author.covh(function, *found, cpu=self.author.hart, save=save)
 
     def _slot(self, a: int) -> Slot:
         live = [slot for slot in range(_SLOTS) if self.author.tvm(slot) is not None]
@@ -166,10 +163,11 @@ class Steps:
 
     def convert(self, a: int, b: int, c: int) -> None:
         ground = self.author.ground
-        choices = [(block, 512) for block in ground.blocks]
+        choices = [(block, 512) for block in ground.blocks if a % 4 == 0]
         choices += [(ground.blocks[0] + a % 1536 * PAGE, b % 8 + 1)]
         choices += [(ground.single + a % 16 * 2 * PAGE, 1), (ground.lent + a % 8 * PAGE, 1)]
-        choices += [(ground.nacl(a % self.harts), 1), (ground.blocks[0], 1536)]
+        choices += [(ground.nacl(a % self.harts), 1)]
+        choices += [(ground.blocks[0], 65 if a % 8 else 1536)]
         base, count = choices[b % len(choices)]
         self._call("convert_pages", base, count, c=c)
 
@@ -192,9 +190,9 @@ class Steps:
         self.author.settle()
 
     def ready(self, a: int, b: int, c: int) -> None:
-        """Have a block to take pages from."""
+        """Have pages to take, now and then a whole block."""
         blocks = self.author.ground.blocks
-        self.author.covh("convert_pages", blocks[a % 3], 512)
+        self.author.covh("convert_pages", blocks[a % 3], _PAGES if b % 4 else 512)
         self.author.settle()
 
     def build(self, a: int, b: int, c: int) -> None:
@@ -216,7 +214,7 @@ class Steps:
             directory = directory + _STRANGE[a % len(_STRANGE)] & MASK
         elif c % 8 == 2:
             state = (directory, state + 8, self.author.ground.lent, MASK)[a % 4]
-        self.author.create(a % _SLOTS, directory, state, c % self.harts)
+        self.author.create(a % _SLOTS, directory, state, self.author.hart)
 
     def region(self, a: int, b: int, c: int) -> None:
         tvm = self.author.tvm(self._slot(a).number)
@@ -266,7 +264,7 @@ class Steps:
         tvm = self.author.tvm(slot.number)
         guest = tvm.vcpus.get(0) if tvm is not None else None
         for _ in range(b % 6 + 1):
-            hart = c % self.harts
+            hart = self.author.hart
             if guest is not None and guest.phase in (Phase.SHARING, Phase.UNSHARING):
                 if c // 8 % 4:
                     self._take_away(slot)
@@ -371,6 +369,7 @@ _KINDS: tuple[Callable[[Steps, int, int, int], None], ...] = (
     *(Steps.info, Steps.unknown, Steps.nacl),
 )
 KINDS = len(_KINDS)
+KIND_NAMES = tuple(kind.__name__ for kind in _KINDS)
 
 
 def write(machine: Machine, can: Capabilities, steps: Iterable[Step]) -> list[Call]:

@@ -28,7 +28,9 @@ class Call:
     """A call, or an access of the host's own (`extension` is "host").
 
     `cpu` is the hart it is made on, None: any. Its value is kept in the slot `save`. With `again`
-    a run that ends by an interrupt of the host is made again until it ends by the guest.
+    a run that ends by an interrupt of the host is made again until it ends by the guest. `flip` is
+    an address and a value that another hart writes there, in turn with what was there before, while
+    the call is made.
     """
 
     extension: str
@@ -37,6 +39,7 @@ class Call:
     cpu: int | None = None
     save: int | None = None
     again: bool = False
+    flip: tuple[int, int] | None = None
 
     def line(self) -> str:
         """Return the line of the script."""
@@ -48,6 +51,8 @@ class Call:
             words += ["--save", str(self.save)]
         if self.again:
             words.append("--again")
+        if self.flip is not None:
+            words += ["--flip", f"{self.flip[0]:#x}", f"{self.flip[1]:#x}"]
         return " ".join(words)
 
 
@@ -76,7 +81,8 @@ def parse_script(text: str, name: str = "script") -> list[Call]:
         except (ValueError, IndexError, StopIteration):
             raise UsageError(
                 f"{name}:{number}: `{line.strip()}` is no call",
-                "write EXTENSION FUNCTION ARGUMENT... [--cpu N] [--save N] [--again]",
+                "write EXTENSION FUNCTION ARGUMENT... [--cpu N] [--save N] [--again]"
+                " [--flip ADDR VALUE]",
             ) from None
     return calls
 
@@ -86,6 +92,7 @@ def _parse(words: list[str]) -> Call:
     args: list[Argument] = []
     cpu = save = None
     again = False
+    flip = None
     for word in rest:
         if word == "--cpu":
             cpu = int(next(rest))
@@ -93,9 +100,11 @@ def _parse(words: list[str]) -> Call:
             save = int(next(rest))
         elif word == "--again":
             again = True
+        elif word == "--flip":
+            flip = (int(next(rest), 0), int(next(rest), 0))
         else:
             args.append(Slot(int(word[1:])) if word.startswith("$") else int(word, 0))
-    return Call(words[0], words[1], tuple(args), cpu, save, again)
+    return Call(words[0], words[1], tuple(args), cpu, save, again, flip)
 
 
 def script(calls: Iterable[Call], remarks: Iterable[str] = ()) -> str:

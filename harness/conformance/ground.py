@@ -66,18 +66,29 @@ class Ground:
         """Pages to convert one at a time; every other one is left."""
         return self._plain + 96 * PAGE
 
-    def everything(self) -> Iterator[tuple[int, int]]:
-        """All that a script may have converted, as pages and their number, in large parts first.
+    @property
+    def whole(self) -> tuple[int, int]:
+        """All blocks, as a page and a number of pages."""
+        return (self.blocks[0], 3 * BLOCK // PAGE)
+
+    def parts(self) -> Iterator[tuple[int, int]]:
+        """All that a script may have converted in the blocks, in large parts first.
 
         A page in the middle of a range may cost more isolation entries than there are, so what
         can be given back whole is, and pages are taken from the end.
         """
-        first = self.blocks[0]
-        yield (first, 1536)
+        yield self.whole
         yield from ((block, 512) for block in self.blocks)
+        yield from ((page, 1) for page in reversed(range(self.blocks[0], self._end, PAGE)))
+
+    @property
+    def _end(self) -> int:
+        return self.blocks[-1] + BLOCK
+
+    def others(self) -> Iterator[tuple[int, int]]:
+        """What it may have converted elsewhere."""
         single = range(self._plain, self._plain + BLOCK // 2, PAGE)
-        for pages in (single, range(first, first + 3 * BLOCK, PAGE)):
-            yield from ((page, 1) for page in reversed(pages))
+        yield from ((page, 1) for page in reversed(single))
 
     def prologue(self) -> Iterator[Call]:
         """What each script begins with."""

@@ -19,14 +19,15 @@ from harness.conformance.calls import Call, parse_script
 from harness.conformance.capability import load
 from harness.conformance.judge import Divergence
 from harness.conformance.shrink import shrink
+from harness.conformance.together import meetings
 from harness.scenarios.containment_hostile import allow_hostile_calls
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, boot, build, poweroff, sources, tools
-from harness.scenarios.smp import begin
+from harness.scenarios.smp import begin, contend
 
 FILE = "conformance.calls"
 # Steps of a script, and calls of a batch: what a difference has to be looked for in.
-_STEPS, _BATCH = 120, 10000
+_STEPS, _BATCH = 240, 10000
 
 
 def bench(smoke: Smoke) -> Bench:
@@ -34,6 +35,8 @@ def bench(smoke: Smoke) -> Bench:
     host, memory = smoke.need_host(), smoke.config.memory
     if smoke.before is None:
         raise Skipped("the TSM does not answer")
+    if smoke.run.file(FILE).exists():
+        raise Skipped("nobody knows what the TSM holds after it has answered otherwise")
     allow_hostile_calls(host)
     pool = range(memory.pool_base, memory.pool_base + memory.pool_size, 4096)
     path = smoke.config.conformance.capabilities
@@ -82,6 +85,28 @@ def directed(smoke: Smoke) -> str:
     return f"{len(cases)} cases, {on.calls} calls"
 
 
+def together(smoke: Smoke) -> str:
+    """Make calls while another hart changes their parameters, or runs the vCPU."""
+    if smoke.config.conformance.script:
+        return "only the script"
+    on = bench(smoke)
+    cases = meetings(on.machine, on.can)
+    if not cases:
+        return "one hart is alone"
+    # First that a vCPU is never on two harts: the others count on it.
+    met = contend(smoke)
+    for case in cases:
+        key = (f"covh {case.function}", int(case.error))
+        for _ in range(case.times):
+            check(smoke, on, [case.calls])
+            if key in on.counts:
+                break
+        else:
+            raise CheckFailed(f"{case.name}: it never did, so nothing was proved")
+        on.counts.clear()
+    return f"{len(cases)} cases, {met}"
+
+
 def chance(smoke: Smoke) -> str:
     """Make calls by chance on all harts, and compare every error, value and page."""
     if smoke.config.conformance.script:
@@ -98,7 +123,7 @@ def chance(smoke: Smoke) -> str:
     smoke.metrics["calls_per_s"] = on.rate
     good = sum(count for (_, error), count in on.counts.items() if error == 0)
     return (
-        f"{on.calls} calls in {on.scripts} scripts, {100 * good // on.calls} % of them accepted, "
+        f"{on.calls} calls in {on.scripts} scripts, {100 * good // on.lines} % of them accepted, "
         f"{on.rate:.0f} a second"
     )
 
@@ -128,6 +153,7 @@ _CHECKS: Sequence[tuple[str, Callable[[Smoke], str]]] = (
     ("tsm", begin),
     ("script", script),
     ("directed", directed),
+    ("together", together),
     ("chance", chance),
     ("healthy", healthy),
     ("poweroff", poweroff),

@@ -3,17 +3,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import abi
 from harness.conformance.author import KINDS, LIMIT, Step, write
 from harness.conformance.calls import PAGE, Answer, Call, parse_script, script
 from harness.conformance.capability import load
 from harness.conformance.directed import cases
+from harness.conformance.elsewhere import ELSEWHERE
 from harness.conformance.judge import judge
 from harness.conformance.model.machine import Machine
 from harness.conformance.model.pages import isolation_cost
-from harness.conformance.table import empty_cells
+from harness.conformance.table import REQUIRED, empty_cells
+from harness.conformance.together import meetings
+from harness.errors import ConfigError
+from tests.system.conftest import ROOT
 
 MACHINE = Machine(range(0x90000000, 0xA0000000, PAGE), 2, 1, 1, 16)
 NUMBER = st.integers(0, LIMIT - 1)
@@ -26,10 +34,39 @@ def test_no_required_cell_is_empty() -> None:
     assert empty_cells() == []
 
 
+def test_what_covers_a_cell_elsewhere_stands_there() -> None:
+    for (function, error), place in ELSEWHERE.items():
+        assert error in REQUIRED[function], f"{function} {error.name}"
+        text = (ROOT / place.file).read_text()
+        assert place.words in text, f"{function} {error.name}: {place.words!r} in {place.file}"
+
+
 def test_the_model_says_of_each_case_what_the_case_says() -> None:
     can = load()
     for case in cases(MACHINE, can):
         assert case.missed(MACHINE, can) == "", case.name
+
+
+def test_nothing_is_asked_that_another_tsm_does_not_support() -> None:
+    own, other = load(), load(ROOT / "configs" / "examples" / "my-tsm.capabilities")
+    asked = {case.function for case in cases(MACHINE, other) if case.error is abi.Error.SUCCESS}
+    all_of_it = {case.function for case in cases(MACHINE, own) if case.error is abi.Error.SUCCESS}
+    assert all_of_it - asked == {"promote_page", "demote_page"}
+    errors = {case.error for case in cases(MACHINE, other)}
+    assert abi.Error.OUT_OF_RANGES not in errors and abi.Error.OUT_OF_PTPAGES in errors
+    assert {meeting.function for meeting in meetings(MACHINE, other)} == {
+        *("create_tvm", "destroy_tvm", "tvm_fence")
+    }
+    for case in cases(MACHINE, other):
+        assert case.missed(MACHINE, other) == "", case.name
+
+
+def test_a_wrong_key_of_a_capability_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "tsm.capabilities"
+    file.write_text("name: x\npages: [0]\n")
+    with pytest.raises(ConfigError, match=r"tsm.capabilities.*pages") as error:
+        load(file)
+    assert "page_types" in str(error.value.remedy)
 
 
 @settings(deadline=None, max_examples=40)

@@ -46,6 +46,13 @@ long covh_ioctl_pool_free(struct file *filp, void __user *argp)
 			      filp->f_mapping);
 }
 
+/* A hostile host may have pages that nobody owns as well. */
+static bool may_map(const struct covh_file *file, u64 base, u64 pages)
+{
+	return covh_pool_owned(file->id, base, pages) ||
+	       (covh_hostile && covh_pool_owned(0, base, pages));
+}
+
 /*
  * covh_mmap() - map pages that the file owns, at their physical address
  *
@@ -64,7 +71,7 @@ int covh_mmap(struct file *filp, struct vm_area_struct *vma)
 		return -EINVAL;
 	vm_flags_set(vma, VM_IO | VM_DONTEXPAND | VM_DONTDUMP);
 	covh_pool_lock();
-	if (covh_pool_owned(file->id, base, pages))
+	if (may_map(file, base, pages))
 		ret = remap_pfn_range(vma, vma->vm_start, vma->vm_pgoff,
 				      pages << PAGE_SHIFT, vma->vm_page_prot);
 	covh_pool_unlock();

@@ -1,34 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * tvm batch: many raw calls, one a line, each on the CPU that it names, and
- * the host's own reads and writes of memory between them. `--save N` keeps the
- * value of a call, and `$N` is that value in a later line: the id of a TVM is
- * the TSM's choice. --short answers with three numbers a line.
+ * tvm batch: many raw calls, one a line, each on the CPU that it names (or that
+ * of the line before), and the host's own reads and writes of memory between
+ * them. `--save N` keeps the value of a call, and `$N` is that value in a later
+ * line: the id of a TVM is the TSM's choice. With `--flip ADDR VALUE` another
+ * CPU writes VALUE, and what was there, to ADDR in turn while the call is made;
+ * between `host run TVM VCPU` and `host stop` it runs that vCPU.
+ * --short answers with three numbers a line.
  */
-#define _GNU_SOURCE
-#include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "call.h"
+#include "batch.h"
 
-/* At most extension, function, six arguments, and the options twice over */
-#define BATCH_WORDS	20
 #define SLOTS		64
 
 static uint64_t slots[SLOTS];
-
-struct batch {
-	FILE *file;
-	int fd;
-	bool brief;
-	cpu_set_t anywhere;
-	/* Where the tool is pinned to, -1: it is not. Moving costs a switch. */
-	int64_t cpu;
-};
 
 static uint64_t slot_number(uint64_t number)
 {
@@ -37,35 +26,25 @@ static uint64_t slot_number(uint64_t number)
 	return number;
 }
 
-uint64_t batch_saved(const char *slot)
+uint64_t batch_number(const char *word)
 {
-	return slots[slot_number(parse_number(slot, "slot"))];
+	if (word[0] != '$')
+		return parse_number(word, "argument");
+	return slots[slot_number(parse_number(word + 1, "slot"))];
 }
 
-static bool split(char *line, struct args *args, char *words[BATCH_WORDS])
+static bool split(struct batch *batch)
 {
 	char *rest = NULL;
 
-	*args = (struct args){ .words = words };
-	for (char *word = strtok_r(line, " \t\n", &rest); word && *word != '#';
-	     word = strtok_r(NULL, " \t\n", &rest)) {
-		if (args->count == BATCH_WORDS)
+	batch->args = (struct args){ .words = batch->words };
+	for (char *word = strtok_r(batch->line, " \t\n", &rest);
+	     word && *word != '#'; word = strtok_r(NULL, " \t\n", &rest)) {
+		if (batch->args.count == BATCH_WORDS)
 			usage_error("a call has at most 6 arguments");
-		words[args->count++] = word;
+		batch->words[batch->args.count++] = word;
 	}
-	return args->count;
-}
-
-/* A call without --cpu is made wherever the tool was allowed to run first. */
-static enum status move(struct batch *batch, int64_t cpu)
-{
-	if (cpu == batch->cpu)
-		return STATUS_OK;
-	batch->cpu = cpu;
-	if (cpu >= 0)
-		return call_pin(cpu) ? STATUS_OK : STATUS_USAGE;
-	return sched_setaffinity(0, sizeof(batch->anywhere), &batch->anywhere) ?
-		       STATUS_FAILED : STATUS_OK;
+	return batch->args.count;
 }
 
 /* What a call that failed would have told is no id of anything. */
@@ -76,15 +55,16 @@ static void save(const struct call_options *options, const struct covh_call *cal
 			call->error ? UINT64_MAX : call->value;
 }
 
-static void answer(const struct batch *batch, const struct call_options *options,
-		   const struct covh_call *call)
+static void answer(const struct batch *batch)
 {
+	const struct covh_call *call = &batch->call;
+
 	if (batch->brief)
 		printf("%lld %#llx %#llx\n", (long long)call->error,
 		       (unsigned long long)call->value,
 		       (unsigned long long)call->scause);
 	else
-		call_print(options, call);
+		call_print(&batch->options, call);
 }
 
 /* scause of a run that an interrupt of the host has ended */
@@ -101,49 +81,94 @@ static bool make(int fd, const struct call_options *options,
 	return true;
 }
 
-static enum status one_line(struct batch *batch, struct args *args)
+static bool make_flipped(struct batch *batch)
 {
-	struct call_options options = { .save = -1 };
-	struct covh_call call = {};
-	enum status status;
+	bool made;
 
-	if (!strcmp(args->words[0], "host")) {
-		args->next = 1;
-		if (!memory_line(args, &call))
-			return STATUS_FAILED;
-		memcpy(options.args, call.args, sizeof(call.args));
-	} else {
-		call_parse(args, &options, &call);
-		status = move(batch, options.cpu);
-		if (status)
-			return status;
-		if (!make(batch->fd, &options, &call))
-			return STATUS_FAILED;
-		save(&options, &call);
-	}
-	answer(batch, &options, &call);
+	if (!batch->options.flip)
+		return make(batch->fd, &batch->options, &batch->call);
+	if (!flip_begin(batch->fd, &batch->options))
+		return false;
+	made = make(batch->fd, &batch->options, &batch->call);
+	flip_end();
+	return made;
+}
+
+static enum status call_line(struct batch *batch)
+{
+	if (!make_flipped(batch))
+		return STATUS_FAILED;
+	save(&batch->options, &batch->call);
+	answer(batch);
 	return STATUS_OK;
+}
+
+static enum status host_line(struct batch *batch)
+{
+	bool done = true;
+
+	batch->args.next = 1;
+	batch->call = (struct covh_call){};
+	if (batch->args.count < 2)
+		usage_error("what the host does is missing");
+	if (!beside_line(&batch->args, batch->fd, &done))
+		done = memory_line(&batch->args, &batch->call);
+	if (!done)
+		return STATUS_FAILED;
+	batch->options = (struct call_options){ .save = -1 };
+	memcpy(batch->options.args, batch->call.args, sizeof(batch->call.args));
+	answer(batch);
+	return STATUS_OK;
+}
+
+/* Read a line that says something; false at the end of the file. */
+static bool next_line(struct batch *batch)
+{
+	do {
+		if (getline(&batch->line, &batch->size, batch->file) < 0)
+			return false;
+		usage_line(++batch->number);
+	} while (!split(batch));
+	return true;
+}
+
+static bool is_elsewhere(struct batch *batch, int64_t cpu)
+{
+	return batch->options.cpu >= 0 && batch->options.cpu != cpu;
+}
+
+int64_t batch_lines(struct batch *batch, int64_t cpu)
+{
+	while (batch->status == STATUS_OK) {
+		if (!batch->waits && !next_line(batch))
+			break;
+		if (!batch->waits && !strcmp(batch->words[0], "host")) {
+			batch->status = host_line(batch);
+			continue;
+		}
+		if (!batch->waits)
+			call_parse(&batch->args, &batch->options, &batch->call);
+		batch->waits = is_elsewhere(batch, cpu);
+		if (!batch->waits)
+			batch->status = call_line(batch);
+		else if (batch_seat(batch, batch->options.cpu))
+			return batch->options.cpu;
+		else
+			batch->status = STATUS_USAGE;
+	}
+	return -1;
 }
 
 static enum status all_lines(struct batch *batch)
 {
-	enum status status = STATUS_OK;
-	char *words[BATCH_WORDS];
-	char *line = NULL;
-	size_t size = 0;
-	struct args args;
+	int64_t cpu = batch_lines(batch, -1);
 
-	if (sched_getaffinity(0, sizeof(batch->anywhere), &batch->anywhere))
+	if (cpu >= 0)
+		batch_pass(cpu);
+	free(batch->line);
+	if (ferror(batch->file) && batch->status == STATUS_OK)
 		return STATUS_FAILED;
-	for (unsigned long number = 1;
-	     status == STATUS_OK && getline(&line, &size, batch->file) >= 0;
-	     number++) {
-		usage_line(number);
-		if (split(line, &args, words))
-			status = one_line(batch, &args);
-	}
-	free(line);
-	return ferror(batch->file) && status == STATUS_OK ? STATUS_FAILED : status;
+	return batch->status;
 }
 
 static void parse(struct args *args, struct batch *batch, const char **path)
@@ -162,7 +187,7 @@ static void parse(struct args *args, struct batch *batch, const char **path)
 
 enum status verb_batch(struct args *args)
 {
-	struct batch batch = { .cpu = -1 };
+	struct batch batch = {};
 	const char *path = NULL;
 	enum status status;
 

@@ -36,6 +36,13 @@ static void parse_target(struct args *args, struct call_options *options)
 	}
 }
 
+static void parse_flip(struct args *args, struct call_options *options)
+{
+	options->flip = true;
+	options->flip_addr = args_number(args, "--flip ADDR");
+	options->flip_value = args_number(args, "--flip VALUE");
+}
+
 static void parse_rest(struct args *args, struct call_options *options)
 {
 	while (args_more(args)) {
@@ -51,18 +58,18 @@ static void parse_rest(struct args *args, struct call_options *options)
 			options->again = true;
 		else if (!strcmp(word, "--save"))
 			options->save = args_number(args, "--save");
+		else if (!strcmp(word, "--flip"))
+			parse_flip(args, options);
 		else if (options->count == 6)
 			usage_error("a call has at most 6 arguments");
 		else
-			options->args[options->count++] =
-				word[0] == '$' ? batch_saved(word + 1) :
-						 parse_number(word, "argument");
+			options->args[options->count++] = batch_number(word);
 	}
 	if (options->sdid > COVE_A6_SDID_MASK)
 		usage_error("--sdid is at most %d", COVE_A6_SDID_MASK);
 }
 
-bool call_pin(int64_t cpu)
+static bool pin(int64_t cpu)
 {
 	cpu_set_t set;
 
@@ -126,7 +133,7 @@ enum status verb_call(struct args *args)
 	int fd;
 
 	call_parse(args, &options, &call);
-	if (!call_pin(options.cpu))
+	if (!pin(options.cpu))
 		return STATUS_USAGE;
 	fd = device_open();
 	if (fd < 0 || device_call(fd, &call))

@@ -18,6 +18,10 @@ struct call_options {
 	int64_t save;
 	/* Made again as long as an interrupt of the host ends a run */
 	bool again;
+	/* In a batch: what another CPU writes meanwhile, and where */
+	bool flip;
+	uint64_t flip_addr;
+	uint64_t flip_value;
 	bool json;
 };
 
@@ -25,10 +29,9 @@ struct call_options {
 void call_parse(struct args *args, struct call_options *options,
 		struct covh_call *call);
 void call_print(const struct call_options *options, const struct covh_call *call);
-bool call_pin(int64_t cpu);
 
-/* batch.c: the value that an earlier line has saved in this slot */
-uint64_t batch_saved(const char *slot);
+/* batch.c: a number, or $N: what an earlier line has saved in slot N */
+uint64_t batch_number(const char *word);
 
 /* batch_memory.c: `host read`, `host write`, `host fill`, `host nonzero` */
 bool memory_line(struct args *args, struct covh_call *call);

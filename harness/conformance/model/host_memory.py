@@ -20,7 +20,13 @@ _NACL_PAGES = abi.NACL_SHMEM_SIZE // PAGE
 
 
 def access(model: Model, what: str, args: Sequence[int]) -> Expected:
-    """A read or write of the host: a fault exactly where memory is confidential."""
+    """A read or write of the host: a fault exactly where memory is confidential.
+
+    `run` and `stop` are no accesses: between them another hart runs a vCPU.
+    """
+    if what in ("run", "stop"):
+        model.beside = args[0] if what == "run" else None
+        return success(0)
     size = args[1] if what in ("fill", "nonzero") else 8
     if not model.host_memory(args[0], size):
         return Expected(frozenset({abi.Error.INVALID_ADDRESS}))

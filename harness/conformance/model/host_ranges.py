@@ -98,13 +98,18 @@ def _drop(model: Model, leaf: Leaf) -> None:
             model.pages.unassign(page)
 
 
+def _no_page(model: Model, gpa: int, kind: int) -> bool:
+    """True when no page of the type can be at the address."""
+    return gpa % SIZES[kind] != 0 or gpa + SIZES[kind] > 1 << model.can.gpa_bits
+
+
 def promote_page(model: Model, args: Args, hart: int) -> Expected:
     """The 512 leaves of a block become one."""
     wrong = Wrong()
     tvm = model.tvm(wrong, args[0], runnable=True)
     gpa, kind = args[1], args[2]
     if wrong.if_(kind not in (1, 2), PARAM) or tvm is None or wrong.errors:
-        wrong.if_(kind in (1, 2) and gpa % SIZES[kind] != 0, ADDRESS)
+        wrong.if_(kind in (1, 2) and _no_page(model, gpa, kind), ADDRESS)
         return Expected(frozenset(wrong.errors))
     size = SIZES[kind]
     leaves = tvm.gstage.whole_leaves(gpa, gpa + size) if gpa % size == 0 else None
@@ -138,7 +143,7 @@ def demote_page(model: Model, args: Args, hart: int) -> Expected:
     tvm = model.tvm(wrong, args[0], runnable=True)
     gpa, kind = args[1], args[2]
     if wrong.if_(kind not in (0, 1), PARAM) or tvm is None or wrong.errors:
-        wrong.if_(kind in (0, 1) and gpa % SIZES[kind + 1] != 0, ADDRESS)
+        wrong.if_(kind in (0, 1) and _no_page(model, gpa, kind + 1), ADDRESS)
         return Expected(frozenset(wrong.errors))
     leaf = tvm.gstage.leaves.get(gpa)
     if leaf is None or leaf.size != SIZES[kind + 1] or not _fenced(tvm, leaf):

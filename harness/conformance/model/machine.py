@@ -31,7 +31,10 @@ class Machine:
 
 @dataclass
 class Model:
-    """The state of a TSM and of the host's memory, as the calls so far have left it."""
+    """The state of a TSM and of the host's memory, as the calls so far have left it.
+
+    `beside` is a TVM of which another hart runs a vCPU while calls are made.
+    """
 
     machine: Machine
     can: Capabilities
@@ -39,6 +42,7 @@ class Model:
     tvms: dict[int, Tvm] = field(default_factory=dict)
     slots: dict[int, int] = field(default_factory=dict)
     nacl: dict[int, tuple[int, Nacl]] = field(default_factory=dict)
+    beside: int | None = None
 
     def __post_init__(self) -> None:
         fence = Fence(self.machine.harts, self.can.fence_counts_caller)
@@ -63,7 +67,7 @@ class Model:
         Raises:
             Unpredictable: the documents do not say what happens.
         """
-        from harness.conformance.model import host, host_memory
+        from harness.conformance.model import host, host_memory, together
 
         args = self.resolve(call)
         hart = call.cpu or 0
@@ -78,6 +82,10 @@ class Model:
             return Expected(frozenset({abi.Error.NOT_SUPPORTED}))
         if known is None:
             raise Unpredictable(f"{call.extension} {call.function}")
+        if self.beside is not None:
+            return together.beside(self, call.function, args)
+        if call.flip is not None:
+            return together.flipped(self, call, args)
         return known(self, args, hart)
 
     def save(self, call: Call, error: int, value: int) -> None:
