@@ -134,6 +134,11 @@ def with_property(tree: bytes, node: tuple[str, ...], name: str, value: bytes) -
     return tree[:offset] + value[:size].ljust(size, b"\0") + tree[offset + size :]
 
 
+def has_property(tree: bytes, node: tuple[str, ...], name: str) -> bool:
+    """Tell whether a node, named as for `with_property`, is there and has a property."""
+    return _find_property(tree, node, name) is not None
+
+
 def _find_property(tree: bytes, node: tuple[str, ...], name: str) -> tuple[int, int] | None:
     """Return offset and size of a property's value in a flattened tree, or None."""
     magic, _, structure, strings = struct.unpack_from(">IIII", tree)

@@ -16,7 +16,12 @@ from harness.config.domains import TsmDomain, domains
 from harness.config.schema import Config
 from harness.errors import ConfigError
 from harness.machine.argv import BootFiles, machine_args
-from harness.machine.devicetree import merged_tree, with_fresh_seed, with_property
+from harness.machine.devicetree import (
+    has_property,
+    merged_tree,
+    with_fresh_seed,
+    with_property,
+)
 from harness.machine.layout import (
     Span,
     check_layout,
@@ -85,8 +90,12 @@ def _told(
     if root is not None:
         found = root.handover(ready.firmware.read_bytes(), tsm.read_bytes())
         values |= {"seed": found.seed, "dice-handover": found.blob}
+    node = ("", "chosen", domain.keys.node)
+    if not has_property(tree, node, "sdid"):
+        # A machine without TSM domains, as the one that measures OpenSBI's own switch.
+        return tree
     for name, value in values.items():
-        changed = with_property(tree, ("", "chosen", domain.keys.node), name, value)
+        changed = with_property(tree, node, name, value)
         if changed is None:
             raise ConfigError(
                 f"the device tree has no room for the TSM's {name}",
