@@ -46,6 +46,7 @@ SCENARIOS: dict[str, str] = {
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",
+    "teardown-matrix": "teardown",
     "tsm-calls": "tsm_calls",
 }
 
