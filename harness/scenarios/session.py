@@ -47,6 +47,7 @@ SCENARIOS: dict[str, str] = {
     "smp": "smp",
     "switch": "switch",
     "teardown-matrix": "teardown",
+    "three-worlds": "worlds",
     "tsm-calls": "tsm_calls",
 }
 

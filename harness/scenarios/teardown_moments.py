@@ -32,9 +32,9 @@ def moments(smoke: Smoke) -> str:
     launched = 0
     for turn, delay in enumerate(chosen):
         victim = _start(smoke, 1 + turn % 2)
-        host.shell.run(f"usleep {delay}")
-        launched += victim.launched
+        host.shell.run(f"usleep {delay}; kill -9 $victim")
         victim.end(KILL, smoke.config.timeouts.guest_s)
+        launched += victim.launched
         nothing_left(smoke, f"killed {delay} us after its start", life.used)
     when = ", ".join(f"{delay / 1e6:.3f}" for delay in chosen)
     return (

@@ -58,6 +58,8 @@
 #define SSTATUS_FS		(3 << 13)
 #define SSTATUS_FS_INITIAL	(1 << 13)
 #define VSSTATUS_UXL_64		(2UL << 32)
+/* Bits of scounteren: cycle, time, instret */
+#define SCOUNTEREN_COUNTERS	7UL
 
 #define HSTATUS_SPV		(1 << 7)
 #define HSTATUS_SPVP		(1 << 8)

@@ -97,6 +97,12 @@ void arch_guest_init(struct guest_context *guest, void *vector, u64 pc, u64 a0,
 	guest->gpr[10] = a0;
 	guest->gpr[11] = a1;
 	guest->vsstatus = VSSTATUS_UXL_64;
+	/*
+	 * Programs may read cycle, time and instret, as OpenSBI and KVM leave
+	 * it: a kernel without a PMU driver never writes it, and its vDSO
+	 * reads the time.
+	 */
+	guest->scounteren = SCOUNTEREN_COUNTERS;
 	/* No timer interrupt before the guest asks for one. */
 	guest->vstimecmp = ~0UL;
 }
