@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ static const char usage[] =
 "          `work: PROCESS ROUND CRC` says how far a process is, `done` before it that it ends\n"
 "       work bench NAME...\n"
 "          `bench: NAME TICKS` for each of integer memory fault syscall switch\n"
+"       work time PROGRAM [ARGUMENT...]\n"
+"          `bench: total TICKS`: how long the program has run\n"
 "As the first process it takes these words from its console, and switches the machine off.\n";
 
 /** One line in one write: several processes say something. */
@@ -40,12 +43,31 @@ void fail(const char *what)
 	_exit(1);
 }
 
+/* A program's life; what it prints goes where our output goes. */
+static int time_of(char **words)
+{
+	uint64_t start = ticks();
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		execvp(words[0], words);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		fail("fork");
+	say("bench: total %llu\n", (unsigned long long)(ticks() - start));
+	return status ? 1 : 0;
+}
+
 static int act(int count, char **words)
 {
 	if (count >= 3 && !strcmp(words[0], "load"))
 		return load(count - 1, words + 1);
 	if (count >= 1 && !strcmp(words[0], "bench"))
 		return bench(count - 1, words + 1);
+	if (count >= 2 && !strcmp(words[0], "time"))
+		return time_of(words + 1);
 	fputs(usage, stderr);
 	return 2;
 }
