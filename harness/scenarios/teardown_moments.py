@@ -24,15 +24,14 @@ _MOMENTS = 50 if NIGHTLY else 3
 
 def moments(smoke: Smoke) -> str:
     """Kill the VMM with SIGKILL at moments by chance up to its guest's userspace."""
-    host = smoke.need_host()
+    smoke.need_host()
     if smoke.before is None:
         raise Skipped("the TSM does not answer")
     life = _one_life(smoke)
     chosen = moments_of(smoke.seed, _MOMENTS, life.launch_us, life.userspace_us)
     launched = 0
     for turn, delay in enumerate(chosen):
-        victim = _start(smoke, 1 + turn % 2)
-        host.shell.run(f"usleep {delay}; kill -9 $victim")
+        victim = _start(smoke, 1 + turn % 2, f"usleep {delay}; kill -9 $victim")
         victim.end(KILL, smoke.config.timeouts.guest_s)
         launched += victim.launched
         nothing_left(smoke, f"killed {delay} us after its start", life.used)
@@ -68,9 +67,9 @@ class _Life:
     used: int
 
 
-def _start(smoke: Smoke, vcpus: int) -> Victim:
+def _start(smoke: Smoke, vcpus: int, then: str = ":") -> Victim:
     words = shlex.join(["tvm", *words_of(console_of(smoke), vcpus, None)])
-    return Victim.start(smoke.need_host(), words)
+    return Victim.start(smoke.need_host(), words, then=then)
 
 
 def _one_life(smoke: Smoke) -> _Life:

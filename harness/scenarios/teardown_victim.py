@@ -24,6 +24,8 @@ _END_S = 20.0
 _SMALL = 8 << 20
 # As the tool prints a value and scause of 0
 _ZEROS = ("0", "0")
+# A guest may be on its way for so many seconds before it is killed.
+_START_S = 60.0
 _AWAY = '[ -z "$victim" ] || { kill -9 $victim; wait $victim; victim=; }'
 KILL, IN_ORDER = "killed", "in order"
 WAYS = (KILL, IN_ORDER)
@@ -36,18 +38,19 @@ class Victim:
     host: Host
 
     @classmethod
-    def start(cls, host: Host, words: str, stop_after: str = "") -> Victim:
+    def start(cls, host: Host, words: str, stop_after: str = "", then: str = ":") -> Victim:
         """Start the tool.
 
         Args:
             host: where.
             words: the command, quoted for the shell, without `--json`.
             stop_after: COVH function, with `:N` its Nth call, behind which it stops itself.
+            then: what the shell does next, without a word to the harness in between.
         """
         where = f"TVM_STOP_AFTER={stop_after} " if stop_after else ""
         # What a check that failed has left behind is not to spoil the next one.
         host.shell.run(_AWAY)
-        host.shell.run(f"{where}{words} --json >{_OUTPUT} 2>&1 & victim=$!")
+        host.shell.run(f"{where}{words} --json >{_OUTPUT} 2>&1 & victim=$!; {then}", _START_S)
         return cls(host)
 
     @property
