@@ -229,3 +229,25 @@ def bisect(
         click.echo(line)
     result.give({**found.as_json(), "seed": number})
     return 0
+
+
+@command.command("linux")
+@config_options
+@json_option("Write the numbers to FILE too.")
+def linux(options: Options, result: Result) -> int:
+    """Count what Linux costs as a TVM, beside a KVM guest and the host, under -icount.
+
+    The same workloads (integer, memory, page faults, system calls, context switches) on the host
+    on stock OpenSBI, on the host with the TSM, in a KVM guest and in a TVM with the same kernel
+    and initramfs; and each guest from its launch to its power off. A number over its limit is
+    marked, no error.
+    """
+    from harness.bench.linux import measure as measure_linux
+    from harness.machine.rundir import new_run
+
+    with options.ui() as ui:
+        found = measure_linux(options.load().value, new_run(), ui, offline=options.offline)
+    for line in found.lines():
+        click.echo(line)
+    result.give(found.as_json())
+    return 0

@@ -146,6 +146,13 @@ class Conformance(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0)] = 1
 
 
+class Worlds(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long `teecall run three-worlds` is."""
+
+    seconds: Positive = 3
+    orders: Annotated[int, Meta(ge=1, le=6)] = 1
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a run is told."""
 
@@ -163,3 +170,4 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     build: Build = Build()
     sweep: Sweep = Sweep()
     conformance: Conformance = Conformance()
+    worlds: Worlds = Worlds()

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
 
 from harness.host.results import JsonObject, number
 from harness.machine.deadline import slowness
 from harness.scenarios.linux_tvm import (
     CONSOLE_LOG,
-    NIGHTLY,
     console_of,
     console_size,
     words_of,
@@ -25,8 +23,6 @@ _STAGES = {
     "in the kernel": "Linux version ",
     "waiting in its userspace": "linux: userspace at ",
 }
-_RANDOM_MOMENTS = 50
-_LONGEST_US = 3_000_000
 
 
 def killed(smoke: Smoke) -> str:
@@ -38,21 +34,7 @@ def killed(smoke: Smoke) -> str:
     for stage, said in _STAGES.items():
         _await(smoke, stage, said, _start(smoke))
         _kill(smoke, stage, free)
-    moments = _random_moments(smoke) if NIGHTLY else []
-    for delay in moments:
-        _start(smoke)
-        smoke.need_host().shell.run(f"usleep {delay}")
-        _kill(smoke, f"{delay} us after its start", free)
-    more = f" and at {len(moments)} moments by chance" if moments else ""
-    return (
-        f"killed {', '.join(_STAGES)}{more}: all {free} pages are free again, TSM counts as before"
-    )
-
-
-def _random_moments(smoke: Smoke) -> Sequence[int]:
-    """Return microseconds between 0 and about what a guest takes to its userspace."""
-    seeds = (smoke.derived(f"moment {turn}", 4) for turn in range(_RANDOM_MOMENTS))
-    return [int.from_bytes(seed, "little") % _LONGEST_US for seed in seeds]
+    return f"killed {', '.join(_STAGES)}: all {free} pages are free again, TSM counts as before"
 
 
 def _start(smoke: Smoke) -> int:

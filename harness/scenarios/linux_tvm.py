@@ -29,7 +29,7 @@ from harness.scenarios.runner import CheckFailed, Skipped
 from harness.scenarios.smoke import Smoke
 
 CONSOLE_LOG = "guest-console.log"
-_PORT = "org.teecall.guest"
+_PORT = "org.teecall"
 KERNEL = "/guest/Image"
 _INITRD = "/guest/initramfs.cpio"
 _NUMBERS = 20000
@@ -62,29 +62,43 @@ def build(smoke: Smoke, kernel: GuestKernelRecipe | None = None) -> str:
     own = outcome.places[kernel.name] / IMAGE.name if kernel else None
     smoke.files[KERNEL] = own.read_bytes() if own else files.kernel
     smoke.files[_INITRD] = files.initrd
-    _add_console(smoke)
+    add_port(smoke, "guest", CONSOLE_LOG)
     return f"built {', '.join(outcome.built)}" if outcome.built else "all is up to date"
 
 
-def _add_console(smoke: Smoke) -> None:
-    """Add a virtio-serial port to the machine whose other end is a file of the run."""
+def add_port(smoke: Smoke, name: str, log: str) -> None:
+    """Add a virtio-serial port to the machine whose other end is a file of the run.
+
+    Args:
+        smoke: the run, before it boots.
+        name: the port is org.teecall.NAME.
+        log: name of the file in the run's folder.
+    """
     config = smoke.config
-    log = str(smoke.run.file(CONSOLE_LOG)).replace(",", ",,")
-    words = ["-chardev", f"file,id=guest,path={log}"]
-    if config.console.mode != "port":
-        words += ["-device", "virtio-serial-device"]
-    words += ["-device", f"virtserialport,chardev=guest,name={_PORT}"]
+    path = str(smoke.run.file(log)).replace(",", ",,")
+    words = ["-chardev", f"file,id={name},path={path}"]
+    # In the serial mode the machine has no such device yet.
+    device = "virtio-serial-device"
+    if config.console.mode != "port" and device not in config.qemu.extra_args:
+        words += ["-device", device]
+    words += ["-device", f"virtserialport,chardev={name},name={_PORT}.{name}"]
     qemu = msgspec.structs.replace(config.qemu, extra_args=(*config.qemu.extra_args, *words))
     smoke.config = msgspec.structs.replace(config, qemu=qemu)
 
 
-def console_of(smoke: Smoke) -> str:
-    """Return the device on the host that the guest's console goes to."""
-    found = smoke.need_host().shell.run(f"grep -l {_PORT} /sys/class/virtio-ports/*/name")
+def device_of(smoke: Smoke, name: str) -> str:
+    """Return the device on the host that is the port org.teecall.NAME."""
+    port = f"{_PORT}.{name}"
+    found = smoke.need_host().shell.run(f"grep -lx {port} /sys/class/virtio-ports/*/name")
     match = re.search(r"/(vport\w+)/name", found.output)
     if match is None:
-        raise CheckFailed(f"the host has no port {_PORT}", "see uart.log")
+        raise CheckFailed(f"the host has no port {port}", "see uart.log")
     return f"/dev/{match[1]}"
+
+
+def console_of(smoke: Smoke) -> str:
+    """Return the device on the host that the guest's console goes to."""
+    return device_of(smoke, "guest")
 
 
 def console_size(smoke: Smoke) -> int:

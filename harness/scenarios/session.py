@@ -49,6 +49,8 @@ SCENARIOS: dict[str, str] = {
     "smoke": "smoke",
     "smp": "smp",
     "switch": "switch",
+    "teardown-matrix": "teardown",
+    "three-worlds": "worlds",
     "tsm-calls": "tsm_calls",
 }
 

@@ -91,7 +91,8 @@ def test_the_nightly_matrix_has_the_axes() -> None:
 
 def test_the_nightly_matrix_has_no_cell_that_can_only_be_skipped() -> None:
     alone = {cell.scenario for cell in cells_of(Path("nightly")) if cell.config.machine.harts == 1}
-    assert alone == set(SCENARIOS) - {"beside-kvm", "domains", "interrupt-sweep", "smp"}
+    harts = {"beside-kvm", "domains", "interrupt-sweep", "smp", "three-worlds"}
+    assert alone == set(SCENARIOS) - harts
 
 
 def test_a_wheel_carries_the_folders() -> None:

@@ -60,6 +60,8 @@ int64_t device_covh(int fd, uint32_t sdid, uint32_t fid, const uint64_t *args,
 	memcpy(call.args, args, count * sizeof(*args));
 	if (device_call(fd, &call))
 		return COVE_ERR_FAILED;
+	if (!call.error)
+		stop_after(fid);
 	if (value)
 		*value = call.value;
 	return call.error;

@@ -199,6 +199,8 @@ bool tvm_fence(struct tvm *tvm)
 			    "%u CPUs did their fence", fence.cpus);
 	}
 	tvm->unfenced = fence.error;
+	if (!fence.error)
+		stop_after(COVE_COVH_GLOBAL_FENCE);
 	return !fence.error;
 }
 

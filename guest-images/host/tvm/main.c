@@ -69,6 +69,8 @@ static const char usage[] =
 "          all CPUs run one vCPU, which may be on one at a time; JSON\n"
 "  agent [DEVICE]\n"
 "          run commands for the harness, framed and with checksums\n"
+"environment: TVM_STOP_AFTER=FUNCTION[:N]: the tool stops itself (SIGSTOP) behind\n"
+"          the Nth call of that COVH function that succeeds\n"
 "exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";
 
 static const struct verb {

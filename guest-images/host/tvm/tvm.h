@@ -72,6 +72,9 @@ int device_call(int fd, struct covh_call *call);
 int64_t device_covh(int fd, uint32_t sdid, uint32_t fid, const uint64_t *args,
 		    size_t count, uint64_t *value);
 
+/* stop_after.c */
+void stop_after(uint32_t fid);
+
 /* elf.c */
 struct segment {
 	uint64_t gpa;

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`teecall bench linux`: the numbers are instructions, so that some of them can be judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.bench.linux import HOST_LIMIT, TVM_LIMIT, WORKLOADS
+from tests.system.conftest import teecall
+
+pytestmark = pytest.mark.system
+
+
+def test_bench_linux(tmp_path: Path) -> None:
+    target = tmp_path / "linux.json"
+    done = teecall("bench", "linux", "-q", "--json", str(target))
+    assert done.returncode == 0, done.stdout
+    found = json.loads(target.read_text())
+    for world in ("stock", "host", "kvm", "tvm"):
+        assert set(found["compute"][world]) == set(WORKLOADS)
+        assert min(found["compute"][world].values()) > 1_000_000
+    # A TVM does not get memory without its VMM, and computes without it.
+    idle = found["launch"]["tvm"]["exits"]
+    assert found["tvm"]["fault"]["exits"] - idle > 100 > found["tvm"]["integer"]["exits"] - idle
+    limits = [ratio for ratio in found["ratios"] if ratio["limit"] is not None]
+    assert {ratio["limit"] for ratio in limits} == {HOST_LIMIT, TVM_LIMIT}
+    assert len(limits) == len(WORKLOADS) + 2
+    assert all(ratio["within"] for ratio in limits), done.stdout
+    assert done.stdout.count("PASS") == len(limits)
