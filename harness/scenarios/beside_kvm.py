@@ -169,9 +169,14 @@ def in_the_middle(smoke: Smoke) -> str:
 def turns(smoke: Smoke) -> str:
     """Let the host's scheduler switch between the KVM guest and TVMs on one hart."""
     command = _tvm(smoke, _shared_cpu(smoke), _ROUNDS, "--yield")
-    commands = [("by turns on one hart", command)]
-    reports, traps = _logged(smoke, commands)
-    return _interleaved(smoke, reports, traps)
+    said = ""
+    # How often the KVM guest comes between two runs is the scheduler's, and the workstation's.
+    for _ in range(_ATTEMPTS):
+        reports, traps = _logged(smoke, [("by turns on one hart", command)])
+        said = _interleaved(smoke, reports, traps)
+        if _of(smoke).switches >= _WANTED_SWITCHES:
+            break
+    return said
 
 
 def _interleaved(smoke: Smoke, reports: Sequence[GuestRun], traps: Sequence[Trap]) -> str:
