@@ -199,7 +199,8 @@ def boot(smoke: Smoke) -> str:
 
     smoke.host = reach_shell(machine, while_booting=meanwhile)
     seconds = smoke.metrics["boot_s"] = time.monotonic() - started
-    _checks().check_banner(banner, smoke.run.file("uart.log").read_bytes())
+    console = smoke.run.file("uart.log").read_bytes()
+    _checks().check_banner(banner, console, smoke.config.host.cmdline)
     return f"{_checks().check_domains(smoke.host)}, host shell after {seconds:.2f} s"
 
 

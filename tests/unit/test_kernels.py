@@ -151,10 +151,14 @@ def test_a_host_with_debians_kernel(cache: Path) -> None:
 def test_the_banner_is_that_of_the_image() -> None:
     assert banner_of(image()) == BANNER
     assert banner_of(b"no kernel") == ""
-    check_banner(BANNER, f"OpenSBI\n[    0.000000] {BANNER} (date)\n".encode())
-    for console in (b"OpenSBI\n", b"[    0.000000] Linux version 6.12.94 (x) (gcc) #1 SMP\n"):
+    check_banner(BANNER, f"OpenSBI\n[    0.000000] {BANNER} (date)\n".encode(), "")
+    none, other = b"OpenSBI\n", b"[    0.000000] Linux version 6.12.94 (x) (gcc) #1 SMP\n"
+    for console, cmdline in ((none, "panic=1"), (other, ""), (other, "quiet")):
         with pytest.raises(CheckFailed, match=r"not that of host\.kernel"):
-            check_banner(BANNER, console)
+            check_banner(BANNER, console, cmdline)
+    # One that is told to say nothing shows no banner.
+    for cmdline in ("quiet a=0", "loglevel=3"):
+        check_banner(BANNER, none, cmdline)
 
 
 def module(*depends: str) -> bytes:
