@@ -9,7 +9,7 @@
 
 #define FILE_1		2UL
 /* Ticks of 10 MHz: the guest has long been in its loop. */
-#define SPIN_TICKS	50000UL
+#define SPIN_TICKS	1000000UL
 #define NACL_A0		10
 #define NACL_CSR(n)	(COVE_NACL_CSRS_OFFSET / 8 + (((n) & 0xc00) >> 2 | ((n) & 0xff)))
 #define HTIMEDELTA	0x605
