@@ -99,7 +99,8 @@ class Builder:
         ui: is told the progress.
         offline: never touch the network.
         full_check: hash every file of the store that is used.
-        extra: recipes beside those of the machine, which only some verbs need.
+        extra: recipes beside those of the machine, which only some verbs need, or in the place of
+            one with the same name.
     """
 
     def __init__(
@@ -196,8 +197,9 @@ class Builder:
             )
         if not initrd and not stock:
             recipes.append(InitramfsRecipe() if not build else UserKernelInitramfsRecipe(build))
-        names = {recipe.name for recipe in recipes}
-        recipes += [recipe for recipe in self._extra if recipe.name not in names]
+        # One that is given takes the place of the machine's own.
+        taken = {recipe.name for recipe in self._extra}
+        recipes = [*(recipe for recipe in recipes if recipe.name not in taken), *self._extra]
         return [*recipes, *missing_recipes(config, recipes)]
 
     @cached_property

@@ -14,6 +14,7 @@ import pytest
 
 from harness.build import debian
 from harness.build.builder import Builder
+from harness.build.firmware import OpenSbiRecipe
 from harness.build.given import check_given
 from harness.build.guest_files import guest_files, needs_uart, recipes
 from harness.build.image import banner_of, read_kernel
@@ -146,6 +147,12 @@ def test_a_host_with_debians_kernel(cache: Path) -> None:
     assert "kernel" not in names
     small = Builder(config("host.kernel=small"), QuietUi())._recipes()
     assert "kernel" in [recipe.name for recipe in small]
+
+
+def test_a_recipe_that_is_given_takes_the_place_of_the_machines() -> None:
+    own = OpenSbiRecipe()
+    recipes = Builder(config(), QuietUi(), extra=[own])._recipes()
+    assert [recipe for recipe in recipes if recipe.name == own.name] == [own]
 
 
 def test_the_banner_is_that_of_the_image() -> None:
