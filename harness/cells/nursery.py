@@ -35,6 +35,7 @@ GRACE_S = 10.0
 PRELOAD = (
     "harness.cells.cell",
     "harness.scenarios.smoke",
+    "harness.build.image",
     "harness.scenarios.smoke_checks",
     "harness.trace.record",
     "harness.machine.forensics",
