@@ -16,8 +16,6 @@ import pytest
 
 from tests.system.conftest import ROOT, teecall
 
-pytestmark = pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
-
 NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
 FUZZERS = ("decode", "regions", "pages", "gstage", "calls")
 # Fuzzer, file, what stands there, what the bug makes of it. The first of each runs always.
