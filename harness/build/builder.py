@@ -197,9 +197,10 @@ class Builder:
             )
         if not initrd and not stock:
             recipes.append(InitramfsRecipe() if not build else UserKernelInitramfsRecipe(build))
-        # One that is given takes the place of the machine's own.
-        taken = {recipe.name for recipe in self._extra}
-        recipes = [*(recipe for recipe in recipes if recipe.name not in taken), *self._extra]
+        # One that is given takes the place of the machine's own; others need what it makes.
+        more = {recipe.name: recipe for recipe in self._extra}
+        recipes = [more.pop(recipe.name, recipe) for recipe in recipes]
+        recipes += more.values()
         return [*recipes, *missing_recipes(config, recipes)]
 
     @cached_property

@@ -18,6 +18,7 @@ from harness.build.firmware import OpenSbiRecipe
 from harness.build.given import check_given
 from harness.build.guest_files import guest_files, needs_uart, recipes
 from harness.build.image import banner_of, read_kernel
+from harness.build.kernel import KernelRecipe
 from harness.build.modules import LOAD_LIST, dependencies, modules_of, write_modules
 from harness.config.load import load
 from harness.config.schema import Config
@@ -150,9 +151,12 @@ def test_a_host_with_debians_kernel(cache: Path) -> None:
 
 
 def test_a_recipe_that_is_given_takes_the_place_of_the_machines() -> None:
-    own = OpenSbiRecipe()
-    recipes = Builder(config(), QuietUi(), extra=[own])._recipes()
-    assert [recipe for recipe in recipes if recipe.name == own.name] == [own]
+    own = [OpenSbiRecipe(), KernelRecipe()]
+    recipes = Builder(config(), QuietUi(), extra=own)._recipes()
+    assert [recipe for recipe in recipes if recipe.name in ("opensbi", "kernel")] == own
+    # What needs the kernel still comes behind it.
+    names = [recipe.name for recipe in recipes]
+    assert names.index("kernel") < names.index("covh")
 
 
 def test_the_banner_is_that_of_the_image() -> None:
