@@ -17,11 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote
 
 from harness.errors import SourceError, ToolMissing
 from harness.files import locked, no_space, require_space, write_atomic
 from harness.sources import mirror
-from harness.sources.spec import Spec
+from harness.sources.spec import Kind, Spec
 
 SUITES = ("trixie", "sid")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -65,13 +66,7 @@ class Apt:
     def _mirror(self) -> mirror.Mirror:
         if shutil.which("apt-get") is None:
             raise ToolMissing("apt-get is not installed", "this origin needs a Debian system")
-        found = mirror.find()
-        if found is None:
-            raise SourceError(
-                "the system's apt configuration names no Debian mirror",
-                "this origin needs a Debian system",
-            )
-        return found
+        return mirror.required()
 
     def fetch(self, spec: Spec, into: Path) -> Path:
         """Download one package in exactly the version named, and return its file.
@@ -110,6 +105,20 @@ class Apt:
                 # madison lists the newest first.
                 return versions[0]
         return None
+
+    def in_pool(self, spec: Spec) -> Spec:
+        """Return where the mirror has a package's file, found in the mirror's index.
+
+        Raises:
+            UnknownVersion: the mirror has no such version.
+            SourceError: the index names no file on the mirror.
+        """
+        self._prepare()
+        printed = self._run([*_command(spec), "--print-uris", f"{spec.package}={spec.detail}"])
+        found = re.search(rf"'{re.escape(self._mirror.uri.rstrip('/'))}/pool/([^']+)'", printed)
+        if found is None:
+            raise SourceError(f"{spec}: the mirror's index names no file of it", _UPDATE_REMEDY)
+        return Spec(Kind.POOL, unquote(found[1]))
 
     def _names(self, spec: Spec, series: str) -> list[str]:
         """Return a package's name; those of its series, newest first, when it has a version."""
@@ -172,11 +181,7 @@ class Apt:
         )
 
     def _download(self, spec: Spec, into: Path) -> Path:
-        name = f"{spec.package}={spec.detail}"
-        if spec.is_source_package:
-            self._run(["apt-get", "-q", "source", "--tar-only", "--download-only", name], into)
-        else:
-            self._run(["apt-get", "-q", "download", name], into)
+        self._run([*_command(spec), f"{spec.package}={spec.detail}"], into)
         files = [path for path in into.iterdir() if path.is_file()]
         if len(files) != 1:
             found = ", ".join(path.name for path in files) or "nothing"
@@ -245,6 +250,13 @@ class Apt:
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(command, 1, "", f"E: no end after {_TIMEOUT_S} s")
+
+
+def _command(spec: Spec) -> list[str]:
+    """Return the command that downloads a package's file."""
+    if spec.is_source_package:
+        return ["apt-get", "-q", "source", "--tar-only", "--download-only"]
+    return ["apt-get", "-q", "download"]
 
 
 def _first(text: str) -> str:

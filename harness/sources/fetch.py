@@ -110,16 +110,17 @@ class Fetcher:
         if spec is None or version is None:
             return None
         newer = with_version(spec, version)
+        debian = (str(self._apt.in_pool(newer)), str(newer))
         if not pin.series:
-            return replace(pin, origins=(str(newer), *_without_apt(pin.origins)))
+            return replace(pin, origins=(*debian, *_elsewhere(pin.origins)))
         file = self.download(newer)
         upstream = version.partition("-")[0]
         return Pin(
             name=pin.name,
             version=upstream if pin.tree else version,
             origins=(
-                str(newer),
-                *(url.replace(pin.version, upstream) for url in _without_apt(pin.origins)),
+                *debian,
+                *(url.replace(pin.version, upstream) for url in _elsewhere(pin.origins)),
             ),
             tree=self._tree_of(file) if pin.tree else "",
             sha256="" if pin.tree else sha256_of(file),
@@ -225,9 +226,22 @@ class Fetcher:
             else:
                 from harness.sources import web
 
-                file = web.fetch(origin.location, into, self._ui.note)
+                file = web.fetch(_url_of(origin), into, self._ui.note)
             publish(into, folder)
         return folder / file.name
+
+
+def _url_of(origin: Spec) -> str:
+    """Return where a file is; a pool file is on the system's own mirror.
+
+    A pool file needs neither the mirror's index, which may lag behind its Release file for days,
+    nor the minute that apt takes to fetch it; the hash in the lock stands for apt's signature.
+    """
+    if origin.kind is not Kind.POOL:
+        return origin.location
+    from harness.sources.mirror import required
+
+    return f"{required().uri.rstrip('/')}/pool/{origin.location}"
 
 
 def _check_hash(origin: Spec, file: Path, expected: str) -> None:
@@ -258,8 +272,9 @@ def _wrong(origin: Spec, what: str, expected: str, found: str) -> SourceError:
     )
 
 
-def _without_apt(origins: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(origin for origin in origins if not origin.startswith("apt:"))
+def _elsewhere(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the origins that are not Debian's."""
+    return tuple(origin for origin in origins if not origin.startswith(("apt:", "pool:")))
 
 
 def _no_origin(component: str, pin: Pin, reasons: list[TeecallError]) -> SourceError:

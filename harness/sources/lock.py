@@ -15,7 +15,7 @@ _HEADER = """\
 # tree    git tree id of the unpacked content; the same whichever origin it came from
 # sha256  of the package file, for what is not pinned by tree
 # series  when the mirror no longer has the version, the newest of this series is used instead
-# origins tried in this order
+# origins tried in this order; pool: is a file of the Debian mirror, fetched without its index
 """
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import SourceError
+
 _NAMES = {"stable", "testing", "unstable", "sid", "bookworm", "trixie", "forky", "duke"}
 _ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+\S")
 _SIGNED_BY = re.compile(r"signed-by=(\S+)", re.IGNORECASE)
@@ -31,6 +33,21 @@ def find(
     """
     suites = _NAMES | _codename(os_release)
     return next((mirror for mirror, names in _entries(etc_apt) if names & suites), None)
+
+
+def required() -> Mirror:
+    """Return the system's Debian mirror.
+
+    Raises:
+        SourceError: this system has none.
+    """
+    found = find()
+    if found is None:
+        raise SourceError(
+            "the system's apt configuration names no Debian mirror",
+            "this origin needs a Debian system",
+        )
+    return found
 
 
 def _codename(os_release: Path) -> set[str]:

@@ -151,6 +151,11 @@ class Sources:
             )
         if spec.kind is Kind.URL:
             return Identity(component, f"sha256-{spec.detail}", str(spec))
+        if spec.kind is Kind.POOL:
+            raise ConfigError(
+                f"'{spec}' is a source of the lock, where its hash stands",
+                "write apt:NAME=VERSION, which the archive's signature vouches for",
+            )
         # The archive's signature vouches for the content of a version.
         digest = hashlib.sha256(str(spec).encode()).hexdigest()
         return Identity(component, f"apt-{digest[:40]}", str(spec))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a source is written: `apt:...`, `path:...`, `git:...@REV`, `url:...#sha256=HEX`."""
+"""How a source is written: `apt:...`, `path:...`, `git:...@REV`, `url:...#sha256=HEX`.
+
+The lock has `pool:...` too, a file of the Debian mirror that is fetched without its index.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ class Kind(StrEnum):
     """Where a source comes from."""
 
     APT = "apt"
+    POOL = "pool"
     PATH = "path"
     GIT = "git"
     URL = "url"
@@ -25,6 +29,7 @@ class Kind(StrEnum):
 class Spec:
     """One origin of a source.
 
+    `location` of a pool file is its path under the mirror's `pool/`.
     `detail` is the version of an apt package, the revision of a git repository, or the SHA-256
     of a URL's file; empty where there is none.
     """
@@ -44,7 +49,7 @@ class Spec:
         return self.location.removeprefix("src:")
 
     def __str__(self) -> str:
-        joint = {Kind.APT: "=", Kind.GIT: "@", Kind.URL: "#sha256=", Kind.PATH: ""}[self.kind]
+        joint = {Kind.APT: "=", Kind.GIT: "@", Kind.URL: "#sha256="}.get(self.kind, "")
         return f"{self.kind}:{self.location}{joint + self.detail if self.detail else ''}"
 
 
@@ -91,4 +96,14 @@ def _url(rest: str, text: str) -> Spec:
     return Spec(Kind.URL, location, digest)
 
 
-_PARSERS = {Kind.APT: _apt, Kind.PATH: _path, Kind.GIT: _git, Kind.URL: _url}
+def _pool(rest: str, text: str) -> Spec:
+    return Spec(Kind.POOL, rest)
+
+
+_PARSERS = {
+    Kind.APT: _apt,
+    Kind.POOL: _pool,
+    Kind.PATH: _path,
+    Kind.GIT: _git,
+    Kind.URL: _url,
+}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,6 +144,21 @@ def test_a_package_with_its_version_in_its_name(
     assert str(newer) == "apt:image-6.12.107+deb13-riscv64=6.12.107-1"
     plain = parse("apt:busybox-static=1:1.37.0-6+b9")
     assert str(with_version(plain, "1:1.37.0-7")) == "apt:busybox-static=1:1.37.0-7"
+
+
+def test_where_the_pool_has_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = mirror.Mirror("http://mirror.example/debian/", "/k.gpg")
+    monkeypatch.setattr(mirror, "find", lambda: found)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/apt-get")
+
+    def printed(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        line = "'http://mirror.example/debian/pool/main/x/x_1%2b2_all.deb' x_1+2_all.deb 5 SHA256:0"
+        return subprocess.CompletedProcess(command, 0, line if "x=1" in command else "", "")
+
+    apt = Apt(tmp_path, lambda _: None, printed)
+    assert str(apt.in_pool(parse("apt:x=1"))) == "pool:main/x/x_1+2_all.deb"
+    with pytest.raises(SourceError, match="names no file"):
+        apt.in_pool(parse("apt:y=1"))
 
 
 def test_an_unknown_version_renews_the_lists_once(

@@ -7,7 +7,9 @@ import hashlib
 import os
 import subprocess
 import tarfile
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 
 from harness.config.load import load
 from harness.errors import ConfigError, SourceError, TeecallError
-from harness.sources import gittree, lock
+from harness.sources import gittree, lock, mirror
 from harness.sources.apt import UnknownVersion, in_series
 from harness.sources.fetch import Fetcher
 from harness.sources.gittree import BlobCache, tree_id, working_tree_id
@@ -230,6 +232,63 @@ class OldMirror:
     def newest(self, spec: Spec, series: str) -> str | None:
         """Return the only version there is."""
         return "6.12.9-1" if in_series("6.12.9-1", series) else None
+
+    def in_pool(self, spec: Spec) -> Spec:
+        """Return where the mirror would have it."""
+        return parse(f"pool:main/l/linux/linux_{spec.detail}_all.deb")
+
+
+class _Mirror(BaseHTTPRequestHandler):
+    """A mirror with one file in its pool and no index."""
+
+    file = b""
+
+    def do_GET(self) -> None:
+        """Serve the file, and nothing else."""
+        found = self.path == "/debian/pool/main/t/t/t_1.0+x.orig.tar.gz"
+        self.send_response(200 if found else 404)
+        self.end_headers()
+        self.wfile.write(self.file if found else b"")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Mirror]]:
+    """The system's mirror, served from here."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Mirror) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}/debian/"
+        monkeypatch.setattr(mirror, "find", lambda: mirror.Mirror(uri))
+        yield _Mirror
+        server.shutdown()
+
+
+def test_a_pool_file_needs_no_index(
+    tmp_path: Path, cache: Path, pool: type[_Mirror], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = fill(tmp_path / "t")
+    pool.file = tarball(tree).read_bytes()
+    origins = ("pool:main/t/t/t_gone.orig.tar.gz", "pool:main/t/t/t_1.0+x.orig.tar.gz")
+    pin = Pin("t", "1.0", origins, tree=tree_id(tree))
+    assert tree_id(fetcher(cache).pinned("t", pin)[0]) == pin.tree
+    pool.file = b"something else"
+    other = Pin("t", "1.0", origins, sha256="0" * 64)
+    with pytest.raises(SourceError, match="no origin delivers it") as caught:
+        fetcher(cache / "other").pinned("t", other)
+    assert any("HTTP 404" in line for line in caught.value.details)
+    assert any("not the expected content" in line for line in caught.value.details)
+    monkeypatch.setattr(mirror, "find", lambda: None)
+    with pytest.raises(SourceError) as caught:
+        fetcher(cache / "third").pinned("t", other)
+    assert any("names no Debian mirror" in line for line in caught.value.details)
+
+
+def test_a_pool_file_is_for_the_lock_only(cache: Path) -> None:
+    config = load([], ["busybox.source=pool:main/b/busybox/busybox_1.deb"]).value
+    with pytest.raises(ConfigError, match="source of the lock"):
+        Sources(config, QuietUi(), cache=cache).identify("busybox")
 
 
 def test_the_newest_of_a_series_stands_in(tmp_path: Path, cache: Path) -> None:
