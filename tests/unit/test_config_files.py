@@ -84,13 +84,21 @@ def test_the_nightly_suite_runs_every_scenario() -> None:
     assert {entry.scenario for entry in entries} == set(SCENARIOS)
 
 
-def test_the_nightly_matrix_has_the_axes() -> None:
-    axes = [axis.name for axis in load_matrix(Path("nightly")).axes]
+@pytest.mark.parametrize("name", ["nightly", "everything"])
+def test_the_shipped_matrices_have_the_axes_and_every_scenario(name: str) -> None:
+    axes = [axis.name for axis in load_matrix(Path(name)).axes]
     assert set(axes) == {"opensbi", "tsm", "kernel", "qemu", "harts", "irq"}
+    assert {cell.scenario for cell in cells_of(Path(name))} == set(SCENARIOS)
 
 
-def test_the_nightly_matrix_has_no_cell_that_can_only_be_skipped() -> None:
-    alone = {cell.scenario for cell in cells_of(Path("nightly")) if cell.config.machine.harts == 1}
+def test_a_night_is_a_part_of_everything() -> None:
+    night = {cell.id for cell in cells_of(Path("nightly"))}
+    assert night < {cell.id for cell in cells_of(Path("everything"))}
+
+
+def test_the_shipped_matrices_have_no_cell_that_can_only_be_skipped() -> None:
+    cells = cells_of(Path("everything"))
+    alone = {cell.scenario for cell in cells if cell.config.machine.harts == 1}
     harts = {"beside-kvm", "domains", "interrupt-sweep", "smp", "three-worlds"}
     assert alone == set(SCENARIOS) - harts
 
