@@ -110,10 +110,16 @@ def machine_args(config: Config) -> list[str]:
     ]
 
 
+# The kernel's own watchdogs measure by the clock on the wall. On a crowded workstation a hart that
+# spins for another one, which does not run, is taken for stuck after 20 seconds. Ours scale their
+# limits by the workstation's speed, and see a hart that is stuck as well.
+_PATIENCE = ("rcupdate.rcu_cpu_stall_timeout=60", "watchdog_thresh=30")
+
+
 def command_line(config: Config) -> str:
-    """Return the host kernel's command line."""
+    """Return the host kernel's command line; the configuration's words are the last, and win."""
     # printk.time makes every kernel message recognisable between other output on the UART.
-    words = ["console=ttyS0", "printk.time=1", f"teecall.console={config.console.mode}"]
+    words = ["console=ttyS0", "printk.time=1", f"teecall.console={config.console.mode}", *_PATIENCE]
     return " ".join([*words, *config.host.cmdline.split()])
 
 
