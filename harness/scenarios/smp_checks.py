@@ -16,7 +16,7 @@ from harness.trace.ring import Event
 
 # Lines of the kernel that mean that something is wrong with it or with the driver.
 _COMPLAINT = re.compile(
-    r"BUG|WARNING|Oops|Call Trace|lockup|rcu.*stall|hung task|blocked for more than"
+    r"BUG|WARNING|Oops|Call Trace|lockup|rcu: INFO|rcu:.* starved|hung task|blocked for more than"
     # A kernel that checks signatures has to say that ours has none.
     r"|covh: (?!loading|module verification failed: signature)"
 )
@@ -242,5 +242,9 @@ def _check_view(host: Host, cpu: int, page: int, *, fault: bool) -> None:
 
 def kernel_complaints(host: Host) -> list[str]:
     """Return the lines of the kernel's log that say that something is wrong."""
-    lines = host.shell.run("dmesg").output.splitlines()
-    return [line for line in lines if _COMPLAINT.search(line)]
+    return complaints_in(host.shell.run("dmesg").output)
+
+
+def complaints_in(log: str) -> list[str]:
+    """Return the lines of a kernel's log that say that something is wrong."""
+    return [line for line in log.splitlines() if _COMPLAINT.search(line)]
