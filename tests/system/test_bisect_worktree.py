@@ -129,7 +129,7 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
     # What the comparison is worth: make alone leaves the old number in, as its dependency files
     # do not have the header that a header has begun to include.
     with monkeypatch.context() as patch:
-        patch.setattr(worktree, "forget", lambda *_: None)
+        patch.setattr(worktree, "forget", lambda *_, **__: None)
         in_slot("includes")
         assert in_slot("header") != clean
     made = in_slot("makefile")
