@@ -203,12 +203,13 @@ class Search:
             sure=posterior.deterministic,
         )
 
-    def speculate(self, count: int, running: Sequence[str] = ()) -> list[str]:
+    def speculate(self, count: int, running: Sequence[str] = (), slots: int = 1) -> list[str]:
         """Return the commits that are likely to be tested soon, likeliest first, to build ahead.
 
         Args:
             count: how many at most, beside the ends.
             running: see `next`; whatever they show, the next step is among those returned.
+            slots: how many trials are made at once.
         """
         belief = self._belief.copy()
         if self._verifying:
@@ -220,7 +221,7 @@ class Search:
         nodes = [self.candidates.index[c] for c in running if c not in ends]
         # The ends first: nothing between them is tested before.
         ends_first = dict.fromkeys(end for end, _ in self._ends.missing(self._counts, self._met))
-        found = likely_next(belief, self._known, count, nodes)
+        found = likely_next(belief, self._known, count, nodes, slots)
         likely = [*ends_first, *(self.candidates.nodes[node] for node in found)]
         return [commit for commit in likely if commit not in running][: count + len(ends_first)]
 
