@@ -36,7 +36,7 @@ _TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
 _WAIT_S = 0.2
 # What a build of chance is nicer by.
-_PATIENT = 5
+_PATIENT = 10
 
 
 def build_candidate(
