@@ -31,6 +31,8 @@ from harness.report.record import FailureRecord
 
 # Time of a script when nothing else is said.
 SCRIPT_S = 600.0
+# What a builder needs beside what a run needs.
+BUILDER_MODULES = (work.__name__,)
 
 
 @dataclass(frozen=True, slots=True)
