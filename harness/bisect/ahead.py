@@ -15,7 +15,9 @@ from harness.bisect.oracle import Outcome
 _PLACES = 4
 
 
-def likely_next(belief: Belief, known: Known, count: int, running: Sequence[int]) -> list[int]:
+def likely_next(
+    belief: Belief, known: Known, count: int, running: Sequence[int], slots: int = 1
+) -> list[int]:
     """Return nodes that are likely to be tested next, likeliest first.
 
     Args:
@@ -23,9 +25,10 @@ def likely_next(belief: Belief, known: Known, count: int, running: Sequence[int]
         known: what is known of the nodes; those it has tested have been built and are left out.
         count: how many nodes at most.
         running: the nodes of the trials whose outcome is awaited.
+        slots: how many trials the search makes at once.
 
-    The tree of all outcomes is followed from its likeliest place on; each place adds the commit
-    that the search would test there.
+    The tree of all outcomes is followed from its likeliest place on; each place adds the
+    commits that the search would test there.
     """
     serial = numbers()
     places = [(-1.0, next(serial), belief, known, tuple(running))]
@@ -37,12 +40,12 @@ def likely_next(belief: Belief, known: Known, count: int, running: Sequence[int]
         if waiting:
             node, waiting = waiting[0], waiting[1:]
         else:
-            chosen = choose(belief, known, 1)
+            chosen = choose(belief, known, slots)
             if not chosen:
                 continue
-            node = chosen[0]
-            if node not in known.tested and node not in running:
-                found[node] = None
+            node, waiting = chosen[0], tuple(chosen[1:])
+            new = (n for n in chosen if n not in known.tested and n not in running)
+            found |= dict.fromkeys(new)
         fails = _failing(belief, node)
         known = Known(known.tested | {node}, known.skipped)
         for outcome, share in ((Outcome.BAD, fails), (Outcome.GOOD, 1 - fails)):
@@ -50,7 +53,7 @@ def likely_next(belief: Belief, known: Known, count: int, running: Sequence[int]
                 after = belief.copy()
                 after.observe(node, outcome)
                 heapq.heappush(places, (chance * share, next(serial), after, known, waiting))
-    return list(found)
+    return list(found)[:count]
 
 
 def _failing(belief: Belief, node: int) -> float:

@@ -64,7 +64,7 @@ class CornerSearch:
         found = self.corners.next(slots, [_OF[name] for name in running])
         return [Trial(name_of(c), _PURPOSES.get(c, Purpose.SEARCH)) for c in found]
 
-    def speculate(self, count: int, running: Sequence[str] = ()) -> list[str]:
+    def speculate(self, count: int, running: Sequence[str] = (), slots: int = 1) -> list[str]:
         """Return the corners that are to be built: all of them."""
         return [name_of(corner) for corner in CORNERS][:count]
 

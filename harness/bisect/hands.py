@@ -14,6 +14,7 @@ import msgspec
 
 from harness.bisect import work
 from harness.bisect.also import Pair
+from harness.bisect.builds import BUILDS
 from harness.bisect.journal import JudgeRecord, OptionsRecord
 from harness.bisect.judge import ScriptRan
 from harness.bisect.labour import Ran
@@ -30,6 +31,8 @@ from harness.report.record import FailureRecord
 
 # Time of a script when nothing else is said.
 SCRIPT_S = 600.0
+# What a builder needs beside what a run needs.
+BUILDER_MODULES = (work.__name__,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,12 @@ class RealHands:
             return _failed(error)
         options = self.options
         return self.builder.submit(
-            work.build_candidate, config, options.offline, options.store, ahead=ahead
+            work.build_candidate,
+            config,
+            options.offline,
+            options.store,
+            ahead=ahead,
+            at_once=BUILDS,
         )
 
     def begin(self, candidate: str, folder: Path) -> Future[Any]:

@@ -50,6 +50,7 @@ from harness.verdict import Verdict
 SIGNALLED = 128
 # Builds that are made before the search asks for them, at most, for each trial at once.
 _AHEAD = 2
+_PAIR = 2
 
 
 @dataclass
@@ -133,14 +134,33 @@ class Loop:
                 self._abandon()
 
     @property
+    def _begun(self) -> list[Trial]:
+        return self._waiting + [trial for trial, _, _ in self._running.values()]
+
+    @property
     def _active(self) -> list[str]:
-        return [t.commit for t in self._waiting] + [t.commit for t, _, _ in self._running.values()]
+        return [trial.commit for trial in self._begun]
+
+    @property
+    def _width(self) -> int:
+        """How many commits between the ends are tested at once.
+
+        With two slots, a sure failure and builds that take time it is one. The other core makes
+        the builds of both commits that may be next, which gains as much as testing two commits,
+        and two of three builds are used: each third of an n-section is a build for half a bit.
+        """
+        slots = self.hands.slots
+        builds = any(not built.cached for built in self._built.values())
+        return 1 if slots == _PAIR and builds and self.search.progress.sure else slots
 
     def _ask(self) -> None:
         """Take the next trials; until the failure is known only those that may show it."""
         active = self._active
         free = self.hands.slots - len(active)
         trials = self.search.next(free, active)
+        room = self._width - sum(trial.purpose is Purpose.SEARCH for trial in self._begun)
+        if len(trials) > max(room, 0) and trials[0].purpose is Purpose.SEARCH:
+            trials = self.search.next(room, active)
         if self.metric is not None and more_baseline(self._base):
             missing = more_baseline(self._base) - active.count(self.baseline)
             slots = max(0, min(missing, free))
@@ -193,7 +213,8 @@ class Loop:
             self._builds.begin(trial.commit, ahead=False)
         # Before the next step is asked for, a build of chance would only stand before its own.
         if self._running and self._builds.room:
-            likely = self.search.speculate(_AHEAD * self.hands.slots, self._active)
+            width = self._width
+            likely = self.search.speculate(_AHEAD * width, self._active, width)
             for commit in [commit for commit in likely if commit not in self._built][:1]:
                 self._builds.begin(commit, ahead=True)
 

@@ -19,7 +19,7 @@ from harness.bisect.axes import GOOD, legs
 from harness.bisect.builds import BUILDS
 from harness.bisect.folders import folder_of, kept
 from harness.bisect.gitlog import git_log
-from harness.bisect.hands import SCRIPT_S, RealHands
+from harness.bisect.hands import BUILDER_MODULES, SCRIPT_S, RealHands
 from harness.bisect.journal import (
     CORNERS,
     FIRST,
@@ -302,7 +302,7 @@ class Work:
         """Run a search to its end; return the exit code of a signal, or 0."""
         past = load_bisection(self.folder)
         judge = self.begin.judge
-        builder = CellPool(BUILDS)
+        builder = CellPool(BUILDS, BUILDER_MODULES)
         with listening() as stops, self.where() as backend:
             jobs = self.jobs or cores()
             hands = RealHands(

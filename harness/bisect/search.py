@@ -156,8 +156,7 @@ class Search:
                 return last[:slots]
             if running and (self._certain() or self._owing):
                 return []
-        nodes = [self.candidates.index[c] for c in running if c in self.candidates.index]
-        found = choose(self._belief, self._known, slots, nodes)
+        found = choose(self._belief, self._known, slots, self._between(running))
         return [Trial(self.candidates.nodes[node], Purpose.SEARCH) for node in found]
 
     def answer(self) -> Answer | None:
@@ -203,12 +202,13 @@ class Search:
             sure=posterior.deterministic,
         )
 
-    def speculate(self, count: int, running: Sequence[str] = ()) -> list[str]:
+    def speculate(self, count: int, running: Sequence[str] = (), slots: int = 1) -> list[str]:
         """Return the commits that are likely to be tested soon, likeliest first, to build ahead.
 
         Args:
             count: how many at most, beside the ends.
             running: see `next`; whatever they show, the next step is among those returned.
+            slots: how many trials are made at once.
         """
         belief = self._belief.copy()
         if self._verifying:
@@ -216,13 +216,18 @@ class Search:
                 belief.observe(self.candidates.index[end], Outcome.BAD)
             for start in self.candidates.starts if not belief.fixing else ():
                 belief.observe(self.candidates.index[start], Outcome.GOOD)
-        ends = {*self._ends.bad, *self._ends.good}
-        nodes = [self.candidates.index[c] for c in running if c not in ends]
         # The ends first: nothing between them is tested before.
         ends_first = dict.fromkeys(end for end, _ in self._ends.missing(self._counts, self._met))
-        found = likely_next(belief, self._known, count, nodes)
+        nodes = self._between(running)
+        found = likely_next(belief, self._known, count, nodes, slots)
         likely = [*ends_first, *(self.candidates.nodes[node] for node in found)]
         return [commit for commit in likely if commit not in running][: count + len(ends_first)]
+
+    def _between(self, running: Sequence[str]) -> list[int]:
+        """Return the nodes of those that are not an end: of an end it is known what it shows."""
+        ends = {*self._ends.bad, *self._ends.good}
+        index = self.candidates.index
+        return [index[commit] for commit in running if commit in index and commit not in ends]
 
     @property
     def _posterior(self) -> Posterior:

@@ -73,7 +73,12 @@ class BuiltCandidate:
 
 
 def build(
-    config: Config, ui: Ui, *, offline: bool = False, cache: Path | None = None
+    config: Config,
+    ui: Ui,
+    *,
+    offline: bool = False,
+    cache: Path | None = None,
+    at_once: int = 1,
 ) -> BuiltCandidate:
     """Build a configuration that has a candidate's settings.
 
@@ -84,6 +89,7 @@ def build(
         ui: is told the progress.
         offline: never touch the network.
         cache: where the kept work trees are; None for the usual cache.
+        at_once: how many builds of the same history go on at once.
 
     Returns:
         What was built. A component that does not build, or is not in this commit, is no exception
@@ -94,7 +100,8 @@ def build(
         InfraError: a source, a tool or disk space is missing.
     """
     begun = time.monotonic()
-    recipe = KeptOpenSbiRecipe((cache or resources.cache_dir()) / "bisect" / "slots")
+    slots = (cache or resources.cache_dir()) / "bisect" / "slots"
+    recipe = KeptOpenSbiRecipe(slots, at_once)
     # A recipe that comes later takes the place of the one with its name.
     builder = Builder(config, ui, offline=offline, extra=[recipe])
     try:

@@ -36,11 +36,16 @@ _TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
 _WAIT_S = 0.2
 # What a build of chance is nicer by.
-_PATIENT = 5
+_PATIENT = 10
 
 
 def build_candidate(
-    config: Config, offline: bool, store: str | None, *, ahead: bool = False
+    config: Config,
+    offline: bool,
+    store: str | None,
+    *,
+    ahead: bool = False,
+    at_once: int = 1,
 ) -> BuiltCandidate:
     """Build a candidate; see `subject_build.build`.
 
@@ -49,12 +54,13 @@ def build_candidate(
         offline: never touch the network.
         store: where artefacts are shared; None: not shared.
         ahead: nobody waits for it, so that this process gets what time others leave.
+        at_once: how many builds of the same history go on at once.
     """
     if ahead:
         os.nice(_PATIENT)
     if store is not None:
         os.environ[VARIABLE] = store
-    return build(config, QuietUi(), offline=offline)
+    return build(config, QuietUi(), offline=offline, at_once=at_once)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.bisect.objects import Objects, shape_of
+from harness.bisect.seed import seed
 from harness.build.firmware import FOLDER, OpenSbiRecipe
 from harness.build.recipe import Bench, Facts, Inputs
 from harness.files import disk_errors, locked, write_atomic
@@ -55,14 +56,17 @@ class KeptOpenSbiRecipe(OpenSbiRecipe):
 
     Args:
         slots: the folder of the kept trees.
+        ready: so many slots are to be fit for the next build when one has ended; those that would
+            begin from nothing become copies.
 
     Attributes:
         clean: whether the last build began from nothing; None before the first.
         restored: how many of its objects were those of other commits.
     """
 
-    def __init__(self, slots: Path) -> None:
+    def __init__(self, slots: Path, ready: int = 1) -> None:
         self._slots = slots
+        self._ready = ready
         self._tools = ""
         self.clean: bool | None = None
         self.restored = 0
@@ -92,6 +96,18 @@ class KeptOpenSbiRecipe(OpenSbiRecipe):
             objects.save(folder, digests)
             digests = {name: item.digest for name, item in wanted.items()}
             write_atomic(folder / _STATE, json.dumps(digests))
+            self._spread(folder, wanted)
+
+    def _spread(self, folder: Path, wanted: Tree) -> None:
+        """Make copies of a slot, whose lock is held, of slots that have nothing of this tree."""
+        for number in range(min(self._ready, os.cpu_count() or 1)):
+            other = folder.with_name(str(number))
+            handle = _try_lock(folder.with_name(f"{number}.lock")) if other != folder else None
+            if handle is not None:
+                with _held(handle):
+                    if needs_clean(_state(other), wanted):
+                        other.mkdir(exist_ok=True)
+                        seed(folder, other, _STATE)
 
 
 def _composed(bench: Bench) -> Tree:
@@ -226,8 +242,9 @@ def bring(folder: Path, wanted: Tree) -> bool:
     names = changed(before, wanted)
     for name in names:
         _place(folder / "opensbi" / name, wanted.get(name))
-    if not clean:
-        forget(folder / "output", [name for name in names if not _inert(name)])
+    built_from = [name for name in names if not _inert(name)]
+    if built_from and not clean:
+        forget(folder / "output", built_from, made=reach_made(built_from, wanted))
     return clean
 
 
@@ -241,12 +258,31 @@ def _place(path: Path, item: Item | None) -> None:
     shutil.copy(item.source, path, follow_symlinks=False)
 
 
-def forget(output: Path, names: list[str]) -> None:
+def reach_made(names: list[str], wanted: Tree) -> bool:
+    """Tell whether changed files may be part of what is compiled from a file that make has made.
+
+    Objects of such files, the driver tables, have no dependency file. Their source follows from
+    files whose change starts from nothing, so that all else in them comes from headers: one that
+    has changed, or one that names a file which has.
+
+    Args:
+        names: files that have changed, and are neither new nor gone.
+        wanted: the tree with them.
+    """
+    if any(PurePosixPath(name).suffix == ".h" for name in names):
+        return True
+    bases = [os.fsencode(PurePosixPath(name).name) for name in names]
+    headers = (item.source for name, item in wanted.items() if name.endswith(".h"))
+    return any(base in text for text in map(Path.read_bytes, headers) for base in bases)
+
+
+def forget(output: Path, names: list[str], *, made: bool = True) -> None:
     """Remove what was made from files, and all that is linked.
 
     Args:
         output: make's output folder.
         names: paths of the files from the top of the tree.
+        made: remove the objects without a dependency file too.
     """
     for dependencies in list(output.rglob("*.dep")):
         text = dependencies.read_text(encoding="utf-8", errors="surrogateescape")
@@ -254,7 +290,7 @@ def forget(output: Path, names: list[str]) -> None:
             dependencies.with_suffix(".o").unlink(missing_ok=True)
             dependencies.with_suffix(".ld").unlink(missing_ok=True)
             dependencies.unlink()
-    for made in list(output.rglob("*")):
-        lone = made.suffix == ".o" and not made.with_suffix(".dep").exists()
-        if lone or made.suffix in {".a", ".elf", ".bin", ".ld"}:
-            made.unlink()
+    for found in list(output.rglob("*")):
+        lone = found.suffix == ".o" and not found.with_suffix(".dep").exists()
+        if (lone and made) or found.suffix in {".a", ".elf", ".bin", ".ld"}:
+            found.unlink()

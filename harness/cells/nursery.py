@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that worker processes are forked from, with all modules loaded already.
 
-`python -m harness.cells.nursery FD` takes, from the socket FD, one socket for each worker that it
-is to fork: the worker's line. A fresh Python needs 0.15 s to load what a smoke needs; a fork takes
-2 ms. Nothing ever runs here, and there are no threads, so that a fork copies a quiet process.
+`python -m harness.cells.nursery FD [MODULE...]` takes, from the socket FD, one socket for each
+worker that it is to fork: the worker's line. A fresh Python needs 0.15 s to load what a smoke
+needs; a fork takes 2 ms. Nothing ever runs here, and there are no threads, so that a fork copies a
+quiet process.
 
 A line is all that ties a worker to its owner. It brings the call, takes the process id and the
 result back, and the worker ends when the owner's side of it is closed: because the owner wants
@@ -51,7 +52,7 @@ _ASK = (signal.SIGTERM, signal.SIGHUP)
 
 def main() -> None:
     """Fork a worker for every line that comes, until the owner closes the socket."""
-    for module in PRELOAD:
+    for module in (*PRELOAD, *sys.argv[2:]):
         importlib.import_module(module)
     gc.freeze()
     _go_on_with_parents_death()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,11 +23,15 @@ T = TypeVar("T")
 class CellPool(Executor):
     """Runs calls, each in a process of its own, at most `workers` at once.
 
+    Args:
+        workers: see above.
+        modules: what the calls need beside what a run needs; it is loaded once.
+
     What is submitted must be a function of a module, with arguments that can be pickled.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._nursery = Nursery()
+    def __init__(self, workers: int, modules: Sequence[str] = ()) -> None:
+        self._nursery = Nursery(modules)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="cell")
         self._mutex = threading.Lock()
         self._calls: set[Call] = set()

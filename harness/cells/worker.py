@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -53,9 +54,14 @@ def _await_answer(line: socket.socket, pid: int) -> None:
 
 
 class Nursery:
-    """The process that forks workers; a new one takes its place when it is killed."""
+    """The process that forks workers; a new one takes its place when it is killed.
 
-    def __init__(self) -> None:
+    Args:
+        modules: what its workers need beside what a run needs.
+    """
+
+    def __init__(self, modules: Sequence[str] = ()) -> None:
+        self._modules = tuple(modules)
         self._mutex = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,7 +106,8 @@ class Nursery:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "harness.cells.nursery", str(theirs.fileno())]
+            program = [sys.executable, "-m", "harness.cells.nursery"]
+            command = [*program, str(theirs.fileno()), *self._modules]
             try:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]

@@ -7,6 +7,7 @@ the registers need it alive.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,6 +75,12 @@ class Symbolizer:
                 return f"{name}: {found}"
         return None
 
+    def prepare(self, addresses: Sequence[int]) -> None:
+        """Look up the source lines of many addresses at once, before they are described."""
+        for _, symbols in self._images:
+            with contextlib.suppress(TeecallError, OSError, ValueError):
+                symbols.prepare(addresses)
+
     def annotate(self, line: str) -> str:
         """Return `line` with the code addresses in it explained behind it."""
         found = (self.describe(int(text, 16)) for text in _ADDRESS.findall(line))
@@ -128,9 +135,11 @@ def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
     names = Symbolizer(artefacts)
     registers = _registers(machine)
     trace = read_trace(machine.ram, artefacts, machine.config.machine.harts)
-    harts = [line for hart in parse_registers(registers) for line in _hart_lines(hart, names)]
-    faults = [line for event in trace.events for line in _fault_lines(event, names)]
+    states = parse_registers(registers)
     uart = _tail(machine.uart.tail(1 << 14))
+    names.prepare(_addresses(states, uart))
+    harts = [line for hart in states for line in _hart_lines(hart, names)]
+    faults = [line for event in trace.events for line in _fault_lines(event, names)]
     backtrace = tsm_backtrace(machine, artefacts, names)
     sections = [
         ("harts", harts or [_no_registers(machine, registers)]),
@@ -146,6 +155,13 @@ def collect(machine: Machine, artefacts: Artefacts, reason: str) -> Findings:
     counters = [line for line in harts if " pc " in line]
     where = (*faults[-1:], *backtrace[:_SHOWN_FRAMES], *counters)
     return Findings(where, report, files, counters_of(registers))
+
+
+def _addresses(states: Sequence[HartState], uart: Sequence[str]) -> list[int]:
+    """Return what may be an address of code, in registers and on the UART."""
+    held = [state.registers.get(name) for state in states for name in _CODE]
+    told = [int(text, 16) for line in uart for text in _ADDRESS.findall(line)]
+    return [address for address in held if address] + told
 
 
 def tsm_backtrace(machine: Machine, artefacts: Artefacts, names: Symbolizer) -> list[str]:

@@ -18,6 +18,7 @@ from harness.build.firmware import OpenSbiRecipe
 from harness.build.jobs import Jobserver, Tools
 from harness.build.recipe import Bench, Facts
 from harness.config.load import load
+from harness.files import locked
 from harness.sources.resolve import Sources
 from harness.ui import QuietUi
 
@@ -65,6 +66,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     (repo / "lib/sbi/sbi_teecall.c").write_text("int sbi_teecall = 1;\n")
     commits["makefile"] = commit(repo)
     commits["docs"] = commit(repo, docs__new="text\n")
+    (repo / MINOR).write_text("#define TEECALL_MINOR 9\n")
+    commits["later"] = commit(repo)
     return repo, commits
 
 
@@ -129,7 +132,7 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
     # What the comparison is worth: make alone leaves the old number in, as its dependency files
     # do not have the header that a header has begun to include.
     with monkeypatch.context() as patch:
-        patch.setattr(worktree, "forget", lambda *_: None)
+        patch.setattr(worktree, "forget", lambda *_, **__: None)
         in_slot("includes")
         assert in_slot("header") != clean
     made = in_slot("makefile")
@@ -137,7 +140,26 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
     assert in_slot("docs") == made
     assert not began_from_nothing(), "a new text file in docs/ needs no clean build"
     assert seconds["header"] < seconds["from nothing"]
+    _check_second_slot(tmp_path / "slots", settings, made, tmp_path / "kept")
     print({name: round(value, 1) for name, value in seconds.items()})
+
+
+def _check_second_slot(
+    slots: Path, settings: dict[str, tuple[str, ...]], before: dict[str, bytes], folder: Path
+) -> None:
+    """Check that a slot which was copied builds what the first one builds, and not from nothing."""
+    kept = KeptOpenSbiRecipe(slots, ready=2)
+    assert build(kept, settings["docs"], folder) == before
+    (first,) = (path.parent for path in slots.glob("opensbi-*/0.lock"))
+    with locked(first / "0.lock"):
+        second = build(kept, settings["later"], folder)
+    assert not kept.clean and not kept.restored
+    assert second != before
+    # Nothing of it may help the first.
+    for objects in slots.glob("objects-*"):
+        shutil.rmtree(objects)
+    shutil.rmtree(first / "1")
+    assert build(KeptOpenSbiRecipe(slots), settings["later"], folder) == second
 
 
 def test_stock_has_upstreams_bits(history: tuple[Path, dict[str, str]], tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from harness.bisect.known import PROGRAM, Known
 from harness.bisect.labour import Ran
 from harness.bisect.loop import Loop
 from harness.bisect.oracle import Outcome
-from harness.bisect.plan import Answer, Options
+from harness.bisect.plan import Answer, Options, Purpose, Trial
 from harness.bisect.search import Search
 from harness.bisect.subject_build import BuiltCandidate
 from harness.errors import BuildError, InfraError, StoreError, UsageError
@@ -76,6 +76,7 @@ class FakeHands:
     log: list[tuple[str, str]] = field(default_factory=list)
     on_begin: Callable[[], None] = lambda: None
     ended: bool = False
+    built: tuple[str, ...] = ()
 
     def build(self, candidate: str, *, ahead: bool = False) -> Future[BuiltCandidate]:
         """Build it."""
@@ -85,7 +86,8 @@ class FakeHands:
         if number in self.unbuildable:
             future.set_result(BuiltCandidate(None, error=BuildError("it is broken")))
         else:
-            future.set_result(BuiltCandidate(None, identity=self.identity(number)))
+            identity = self.identity(number)
+            future.set_result(BuiltCandidate(None, identity=identity, built=self.built))
         return future
 
     def begin(self, candidate: str, folder: Path) -> Future[Any]:
@@ -175,6 +177,24 @@ def test_culprit_is_found_and_the_next_build_is_made_while_a_trial_runs(tmp_path
     assert len([entry for entry in hands.log if entry[0] == "build"]) == len(
         {entry[1] for entry in hands.log if entry[0] == "build"}
     )
+
+
+@pytest.mark.parametrize(("built", "most"), [(("opensbi",), 1), ((), 2)])
+def test_two_slots_search_two_commits_at_once_only_where_builds_cost_nothing(
+    built: tuple[str, ...], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: list[int] = []
+    hints_for = Loop._hints_for
+
+    def asked(loop: Loop, trials: list[Trial]) -> list[Trial]:
+        between = [t for t in [*loop._begun, *trials] if t.purpose is Purpose.SEARCH]
+        together.append(len(between))
+        return hints_for(loop, trials)
+
+    monkeypatch.setattr(Loop, "_hints_for", asked)
+    hands = FakeHands(slots=2, built=built)
+    assert answer_of(search_in(tmp_path, hands)).culprits == (COMMITS[CULPRIT],)
+    assert max(together) == most
 
 
 def test_unbuildable_commits_and_other_failures_are_gone_around(tmp_path: Path) -> None:

@@ -255,6 +255,28 @@ def test_what_is_built_ahead_is_what_comes_next() -> None:
             search.observe(trial.commit, failure(trial.commit))
 
 
+@pytest.mark.parametrize("place", [1, 40, 133, 197])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_what_is_built_ahead_is_what_comes_next_whatever_else_runs(place: int, slots: int) -> None:
+    """An end that is tested once more in another slot does not move the next commit."""
+    search = Search(line(197), ["c0"], "c197")
+    failure = Failure(line(197), f"c{place}")
+    ahead = search.speculate(2 * slots, ["c197", "c0"], slots)
+    search.observe("c197", Outcome.BAD)
+    search.observe("c0", Outcome.GOOD)
+    running = ["c197"]
+    while not search.ended:
+        trials = search.next(slots, running)
+        commits = [trial.commit for trial in trials]
+        if trials and trials[0].purpose is Purpose.SEARCH:
+            assert set(commits) <= set(ahead)
+            ahead = search.speculate(2 * 3**slots, [*running, *commits], slots)
+        elif not trials:
+            commits, running = running, []
+        for commit in commits:
+            search.observe(commit, failure(commit))
+
+
 def observed(search: Search, *seen: tuple[str, Outcome]) -> Search:
     for commit, outcome in seen:
         search.observe(commit, outcome)

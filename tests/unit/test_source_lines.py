@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.machine import symbols
-from harness.machine.symbols import ElfSymbols, source_line
+from harness.machine.symbols import ElfSymbols, source_lines
 
 PROGRAM = "int other(int x);\n\nint one(int x)\n{\n\treturn x + 1;\n}\n"
 BASE = 0x80000
@@ -39,15 +39,28 @@ def no_tool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_the_line_of_a_function(elf: Path) -> None:
     address = ElfSymbols(elf).function("one").address
-    assert source_line(elf, address) == "opensbi/one.c:4"
-    assert source_line(elf, address + 0x10000) is None
+    assert source_lines(elf, [address]) == ["opensbi/one.c:4"]
+    assert source_lines(elf, [address + 0x10000, address]) == [None, "opensbi/one.c:4"]
+
+
+def test_lines_that_are_prepared_are_asked_for_once(
+    elf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols_of = ElfSymbols(elf)
+    address = symbols_of.function("one").address
+    said = symbols_of.describe(address)
+    ready = ElfSymbols(elf)
+    # An address of no image is left out.
+    ready.prepare([address, address, 1])
+    monkeypatch.setattr(symbols, "source_lines", lambda *_: pytest.fail("asked again"))
+    assert ready.describe(address) == said == "one+0x0 (opensbi/one.c:4)"
 
 
 def test_a_file_without_lines(tmp_path: Path) -> None:
     file = tmp_path / "no.elf"
-    assert source_line(file, BASE) is None
+    assert source_lines(file, [BASE]) == [None]
     file.write_bytes(b"\x7fELF")
-    assert source_line(file, BASE) is None
+    assert source_lines(file, [BASE]) == [None]
 
 
 @pytest.mark.usefixtures("no_tool")

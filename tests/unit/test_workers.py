@@ -106,3 +106,13 @@ def test_a_stopped_process_does_not_outlive_its_owner() -> None:
 def _stopped_children(parent: int) -> list[int]:
     listing = Path(f"/proc/{parent}/task/{parent}/children").read_text()
     return [int(pid) for pid in listing.split() if state_of(int(pid)) == "T"]
+
+
+@pytest.mark.parametrize("modules", [(), ("harness.bisect.work",)])
+def test_what_calls_need_is_loaded_before_they_are_forked(modules: tuple[str, ...]) -> None:
+    pool = CellPool(1, modules)
+    try:
+        asked = "'harness.bisect.work' in __import__('sys').modules"
+        assert pool.submit(eval, asked).result(60) is bool(modules)
+    finally:
+        pool.shutdown()
