@@ -47,11 +47,8 @@ class _Run:
                 self._judged()
                 return late.found
             self._make(packed)
-        while self._unjudged:
-            last = self._judged()
-            if last.found is not None:
-                return last.found
-        return None
+        found = [self._judged().found for _ in range(self._unjudged)]
+        return next((first for first in found if first is not None), None)
 
     def _ask_next(self) -> None:
         if self._asked < len(self._sizes):
