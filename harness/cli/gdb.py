@@ -73,7 +73,7 @@ def command(
     under `teecall run SCENARIO --on-failure gdb`. It stops when gdb connects and goes on when gdb
     ends; meanwhile no time limit of the run expires. Symbols of OpenSBI, TSM, Linux and TVM are
     loaded where they run; a thread is a hart. In gdb, `info domains` shows which domain has each
-    hart and what is confidential, `tee-trace` the last crossings, `tee-log` the TSM's messages.
+    hart and what is confidential, `tee-trace` the last crossings, `tee-log` the TSMs' messages.
 
     With --scenario nothing has run yet when gdb is there: set breakpoints (hardware ones, `hbreak`,
     where the code is loaded later) and `continue`. What the scenario prints stands behind gdb's

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness import abi
-from harness.conformance.calls import PAGE, Answer, Call, parse_answers, script
+from harness.conformance.batch import Told, pack
+from harness.conformance.calls import PAGE, Answer, Call, parse_answers
 from harness.conformance.capability import Capabilities
 from harness.conformance.ground import Ground
 from harness.conformance.judge import Divergence, judge
@@ -27,21 +27,18 @@ _CALL_S, _BATCH_S = 0.01, 20.0
 
 @dataclass
 class Bench:
-    """A host on which scripts are run and judged; counts calls and the seconds they took.
+    """A host on which scripts are run and judged.
 
-    `calls` are those of the TSM and its driver in M-mode, `lines` the host's own accesses too.
-    `counts` are answers by call and error, `ids` those of all TVMs that were created.
+    `seconds` are those in which the machine made calls, the transfer of scripts and answers among
+    them; `told` is what it answered.
     """
 
     host: Host
     machine: Machine
     can: Capabilities
-    calls: int = 0
-    lines: int = 0
     seconds: float = 0.0
     scripts: int = 0
-    ids: set[int] = field(default_factory=set)
-    counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
 
     @property
     def ground(self) -> Ground:
@@ -49,26 +46,34 @@ class Bench:
         return Ground(self.machine)
 
     @property
+    def calls(self) -> int:
+        """Calls of the TSM and its driver that were made."""
+        return self.told.calls
+
+    @property
     def rate(self) -> float:
-        """Calls in a second, with the transfer of scripts and answers."""
+        """Calls in a second of the machine, with the transfer of scripts and answers."""
         return self.calls / self.seconds if self.seconds else 0.0
 
     def answers(self, calls: Sequence[Call]) -> list[Answer]:
         """Make the calls and return the answers."""
+        answers = parse_answers(self.printed(pack(calls), len(calls)))
+        self.told.take(calls, answers)
+        return answers
+
+    def printed(self, packed: bytes, lines: int) -> str:
+        """Make the calls of a batch that is packed already, and return what the machine prints.
+
+        Args:
+            packed: see `pack`.
+            lines: how many there are, of which the time it may take depends.
+        """
         started = time.monotonic()
-        limit = _BATCH_S + _CALL_S * len(calls)
-        source = self._sent(gzip.compress(script(calls).encode(), 1))
+        limit = _BATCH_S + _CALL_S * lines
+        source = self._sent(packed)
         result = self.host.shell.run(f"{source} | zcat | tvm batch --short -", limit)
         self.seconds += time.monotonic() - started
-        self.lines += len(calls)
-        self.calls += sum(call.extension != "host" for call in calls)
-        answers = parse_answers(result.output)
-        for call, answer in zip(calls, answers, strict=False):
-            key = (f"{call.extension} {call.function}", answer.error)
-            self.counts[key] = self.counts.get(key, 0) + 1
-            if call.function == "create_tvm" and not answer.error:
-                self.ids.add(answer.value)
-        return answers
+        return result.output
 
     def _sent(self, packed: bytes) -> str:
         """Return a command that prints these bytes; its packing has a checksum."""

@@ -74,7 +74,7 @@ def _differs(bench: Bench, calls: Sequence[Call]) -> Divergence | None:
 def clean(bench: Bench) -> None:
     """Take back whatever the TSM has: every id that it gives, and every page of the scripts."""
     fence, whole = _fences(bench), bench.ground.whole
-    ids = [Call("covh", "destroy_tvm", (number,)) for number in sorted(bench.ids)]
+    ids = [Call("covh", "destroy_tvm", (number,)) for number in sorted(bench.told.ids)]
     # Most scripts have given all of it back: then it can be converted as it is, and comes back.
     probe = [Call("covh", "convert_pages", whole), *fence, Call("covh", "reclaim_pages", whole)]
     # A script that has set no NACL area counts on there being none.
@@ -90,7 +90,7 @@ def clean(bench: Bench) -> None:
         *_reclaim([whole]),
         *probe,
     ]
-    bench.ids.clear()
+    bench.told.ids.clear()
     if _make(bench, calls)[-1].error:
         _make(bench, _reclaim(bench.ground.parts()))
 

@@ -16,7 +16,7 @@ _PT_LOAD = 1
 _HELP = """Commands that know the machine (`help COMMAND` tells more):
   info domains      which domain has each hart, and which memory is confidential
   tee-trace [N]     the last N crossings of the event rings [default: 20]
-  tee-log           the TSM's messages
+  tee-log           the messages of each TSM
   tee-help          this
 A thread of gdb is a hart. Symbols: OpenSBI, TSM, Linux and TVM; the last with guest addresses.
 `detach` or the end of gdb lets the machine go on."""
@@ -41,8 +41,9 @@ def begin(images_file: str, socket: str) -> None:
         gdb.execute(line, to_string=True)
     _load_symbols(images)
     _register("info domains", domains.command)
-    _register("tee-trace", records.trace_command(int(images["harts"])))
-    _register("tee-log", records.log_command)
+    tsms = [str(images[name]) for name in ("tsm", "tsm2") if images.get(name)]
+    _register("tee-trace", records.trace_command(int(images["harts"]), tsms))
+    _register("tee-log", records.log_command(tsms))
     _register("tee-help", _help)
     gdb.execute(f"target remote {socket}", to_string=True)
     print("teecall: the machine is stopped; `tee-help` lists the commands, `detach` lets it go on")

@@ -60,10 +60,10 @@ def boot(smoke: Smoke) -> str:
     if artefacts is None:
         raise Skipped("nothing was built")
     elf = smoke.places["guests"] / "attest.elf"
-    own, other = (_guest_key(smoke, name) for name in ("guest", "other guest"))
+    own, other = (guest_key_of(smoke, name) for name in ("guest", "other guest"))
     smoke.payload = make_payload(elf, own)
     files = {GUEST: smoke.payload.file, OTHER_GUEST: make_payload(elf, other).file}
-    root = _root(smoke)
+    root = root_of(smoke)
     machine = smoke.stack.enter_context(
         powered(smoke.config, artefacts, smoke.run, files, root=root)
     )
@@ -75,11 +75,12 @@ def boot(smoke: Smoke) -> str:
     return "firmware and TSM measured and signed"
 
 
-def _root(smoke: Smoke) -> RootOfTrust:
+def root_of(smoke: Smoke) -> RootOfTrust:
+    """Return the root of trust of the run's machines."""
     return RootOfTrust(seed_for(smoke.seed))
 
 
-def _guest_key(smoke: Smoke, purpose: str) -> bytes:
+def guest_key_of(smoke: Smoke, purpose: str) -> bytes:
     """Return a public key for the guest: its evidence vouches for whoever has the private one."""
     key = Ed25519PrivateKey.from_private_bytes(smoke.derived(purpose, 32))
     return key.public_key().public_bytes_raw()
@@ -99,7 +100,7 @@ def tsm(smoke: Smoke) -> str:
 def secret(smoke: Smoke) -> str:
     """Look for the TSM's secret in all of memory: it is in the TSM's only."""
     host, expected = smoke.need_host(), _attestation(smoke)
-    seed = _root(smoke).handover(expected.firmware, expected.tsm).seed
+    seed = root_of(smoke).handover(expected.firmware, expected.tsm).seed
     memory = smoke.config.memory
     return checks.check_secret(
         host, seed, range(memory.tsm_base, memory.tsm_base + memory.tsm_size)
@@ -110,7 +111,7 @@ def _attestation(smoke: Smoke) -> Attestation:
     if smoke.artefacts is None or smoke.payload is None or smoke.host is None:
         raise Skipped("the host did not boot")
     return Attestation(
-        root_pem=_root(smoke).public_pem(),
+        root_pem=root_of(smoke).public_pem(),
         firmware=smoke.artefacts.opensbi_bin.read_bytes(),
         tsm=smoke.artefacts.tsm_elf.read_bytes(),
         guest=smoke.payload.file,
@@ -159,7 +160,7 @@ def image(smoke: Smoke) -> str:
     """Launch a guest that differs in its key only: its evidence is not the first one's."""
     expected = _attestation(smoke)
     other = smoke.need_host().run_guest(OTHER_GUEST, nonce=expected.argument)
-    return checks.check_other_image(expected, other, _guest_key(smoke, "other guest"))
+    return checks.check_other_image(expected, other, guest_key_of(smoke, "other guest"))
 
 
 def task(smoke: Smoke) -> str:
@@ -173,7 +174,7 @@ def task(smoke: Smoke) -> str:
     artefacts = Builder(harmful, smoke.ui, offline=smoke.offline).run().artefacts
     files = {GUEST: smoke.payload.file}
     run = new_run(smoke.run.path / "task")
-    with powered(harmful, artefacts, run, files, root=_root(smoke)) as machine:
+    with powered(harmful, artefacts, run, files, root=root_of(smoke)) as machine:
         host = reach_shell(machine)
         for letter, harm in _HARM.items():
             argument = _fault(letter)

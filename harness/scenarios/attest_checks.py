@@ -85,6 +85,11 @@ def said(guest: GuestRun) -> dict[str, str]:
     return found
 
 
+def evidence_of(guest: GuestRun) -> bytes:
+    """Return the first evidence that the guest got; CheckFailed when there is none."""
+    return _evidence(_ended(guest), "evidence")
+
+
 def _evidence(found: dict[str, str], name: str, default: bytes | None = None) -> bytes:
     text = found.get(name, "")
     try:
@@ -175,9 +180,9 @@ def check_extended(expected: Attestation, guest: GuestRun) -> str:
             "the registers have to be read when the evidence is asked for",
             details=error.details,
         ) from error
-    _rejected("evidence after the extension", blob, expected.root_pem, before, "register 6")
+    check_rejected("evidence after the extension", blob, expected.root_pem, before, "register 6")
     first = _evidence(found, "evidence")
-    _rejected("evidence before the extension", first, expected.root_pem, after, "register 6")
+    check_rejected("evidence before the extension", first, expected.root_pem, after, "register 6")
     return "shows the extension; the evidence before it does not"
 
 
@@ -220,7 +225,18 @@ def check_secret(host: Host, seed: bytes, tsm: range) -> str:
     return f"in memory of the TSM alone ({len(places)}); not in the host's device tree"
 
 
-def _rejected(what: str, blob: bytes, root_pem: bytes, reference: Reference, reason: str) -> None:
+def check_rejected(
+    what: str, blob: bytes, root_pem: bytes, reference: Reference, reason: str
+) -> None:
+    """Check that evidence is not taken for what the reference says.
+
+    Args:
+        what: the evidence, for messages.
+        blob: what get_evidence gave.
+        root_pem: public key of the root of trust.
+        reference: what it does not say.
+        reason: words of the message with which it has to be rejected.
+    """
     try:
         verify(blob, root_pem, reference)
     except EvidenceRejected as error:
@@ -239,10 +255,10 @@ def check_tampered(expected: Attestation, guest: GuestRun) -> str:
     verify(blob, root, reference)
     for at in range(0, len(blob), max(1, len(blob) // _FLIPS)):
         changed = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
-        _rejected(f"evidence with byte {at} changed", changed, root, reference, "")
-    _rejected("evidence that is cut short", blob[:-1], root, reference, "")
-    _rejected("evidence with a byte behind it", blob + b"\0", root, reference, "")
-    _rejected("evidence of another root", blob, _other_root(), reference, "platform: the sig")
+        check_rejected(f"evidence with byte {at} changed", changed, root, reference, "")
+    check_rejected("evidence that is cut short", blob[:-1], root, reference, "")
+    check_rejected("evidence with a byte behind it", blob + b"\0", root, reference, "")
+    check_rejected("evidence of another root", blob, _other_root(), reference, "platform: the sig")
     wrong: tuple[tuple[str, Callable[[Reference], Reference], str], ...] = (
         ("another challenge", lambda r: replace(r, challenge=bytes(64)), "challenge"),
         ("another key", lambda r: replace(r, guest_key=b"no key"), "another key"),
@@ -250,7 +266,7 @@ def check_tampered(expected: Attestation, guest: GuestRun) -> str:
         ("another TSM", lambda r: replace(r, tsm=_changed(expected.tsm)), "another TSM"),
     )
     for what, change, reason in wrong:
-        _rejected(what, blob, root, change(reference), reason)
+        check_rejected(what, blob, root, change(reference), reason)
     return f"{_FLIPS} changed bytes and {3 + len(wrong)} other changes rejected"
 
 
@@ -269,7 +285,7 @@ def check_other_image(expected: Attestation, other: GuestRun, other_key: bytes) 
     """Check that evidence of a TVM with another image is not taken for that of the first."""
     blob = _evidence(_ended(other), "evidence")
     reference = replace(expected.reference(), guest_key=_KEY_HEADER + other_key)
-    _rejected("a TVM with another image", blob, expected.root_pem, reference, "register 4")
+    check_rejected("a TVM with another image", blob, expected.root_pem, reference, "register 4")
     return "rejected: register 4 is not that of the image"
 
 

@@ -18,6 +18,7 @@ from harness.host.results import GuestRun, number
 from harness.scenarios import domains_hostile as hostile
 from harness.scenarios import smoke as plain
 from harness.scenarios.domains_deaths import death_step
+from harness.scenarios.domains_evidence import evidence
 from harness.scenarios.domains_hostile import SDIDS, by_sdid
 from harness.scenarios.payload import GUEST_PATH, PAGE
 from harness.scenarios.runner import CheckFailed, Skipped, Step
@@ -191,6 +192,7 @@ _CHECKS: tuple[tuple[str, Callable[[Smoke], str]], ...] = (
     ("teardown", teardown),
     ("together", together),
     ("poweroff", plain.poweroff),
+    ("evidence", evidence),
     *((f"death-{sdid}", death_step(sdid)) for sdid in SDIDS),
 )
 STEPS: tuple[Step[Smoke], ...] = tuple(Step(name, check) for name, check in _CHECKS)

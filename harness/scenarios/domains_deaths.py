@@ -24,15 +24,15 @@ from harness.scenarios.smp_checks import BackgroundGuest, check_stopped
 from harness.trace.record import Recorder
 
 _PROBE = b"teecall!"
-_LOAD, _STORE = "load", "store"
+LOAD, STORE = "load", "store"
 _FAULTS = {
-    _LOAD: (abi.FAULT_LOAD, 5),
-    _STORE: (abi.FAULT_STORE, 7),
+    LOAD: (abi.FAULT_LOAD, 5),
+    STORE: (abi.FAULT_STORE, 7),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Attack:
+class Attack:
     """A TSM reaches for an address that is another domain's, and must die of it.
 
     `how` is "load" or "store", `what` says what is there.
@@ -44,14 +44,20 @@ class _Attack:
     what: str
 
 
+def need_harmful(smoke: Smoke) -> None:
+    """Skip the check unless both TSMs are built here, with faults on demand."""
+    for key, given in (("elf", smoke.config.tsm.elf), ("second_elf", smoke.config.tsm.second_elf)):
+        if given is not None:
+            raise Skipped(f"tsm.{key} is a finished TSM: it does itself no harm on demand")
+
+
 def death_step(sdid: int) -> Callable[[Smoke], str]:
     """Return the check that lets the TSM of a domain die first, on a machine of its own."""
 
     def check(smoke: Smoke) -> str:
         if smoke.artefacts is None or smoke.payload is None:
             raise Skipped("nothing was built, or the machine did not boot")
-        if smoke.config.tsm.elf is not None:
-            raise Skipped("tsm.elf is a finished TSM: it does itself no harm on demand")
+        need_harmful(smoke)
         first = smoke.machine, smoke.host
         stack = contextlib.ExitStack()
         # A machine on which the check fails has to live until it has told why.
@@ -62,7 +68,7 @@ def death_step(sdid: int) -> Callable[[Smoke], str]:
             machine = stack.enter_context(powered(smoke.config, smoke.artefacts, run, files))
             smoke.machine = machine
             smoke.host = reach_shell(machine)
-            detail = _Deaths(smoke, smoke.host, machine, sdid).run()
+            detail = Deaths(smoke, smoke.host, machine, sdid).run()
             failing.pop_all()
         stack.close()
         smoke.machine, smoke.host = first
@@ -72,7 +78,7 @@ def death_step(sdid: int) -> Callable[[Smoke], str]:
     return check
 
 
-class _Deaths:
+class Deaths:
     """The TSM of one domain dies while the other works, then that one too."""
 
     def __init__(self, smoke: Smoke, host: Host, machine: Machine, first: int) -> None:
@@ -95,12 +101,12 @@ class _Deaths:
         page = min(kept.pages.values())
         theirs = self._domains[second]
         attack = (
-            _Attack(first, _LOAD, theirs.tsm_base, "the other TSM's image")
+            Attack(first, LOAD, theirs.tsm_base, "the other TSM's image")
             if first == max(self._domains)
-            else _Attack(first, _STORE, page, "a page of the other's TVM")
+            else Attack(first, STORE, page, "a page of the other's TVM")
         )
         running = self._start_beside(second)
-        self._die(attack)
+        self.die(attack)
         if running is not None:
             check_stopped(running.stop())
         self._check_answers({first: abi.Error.FAILED, second: abi.Error.SUCCESS})
@@ -109,7 +115,7 @@ class _Deaths:
         after = self._recorder.stats(self._machine.ram, second)
         check_teardown(self._host, kept, end, before, after)
         self._relaunch(second)
-        self._die(_Attack(second, _STORE, min(lost.pages.values()), "a page of a dead TSM's TVM"))
+        self.die(Attack(second, STORE, min(lost.pages.values()), "a page of a dead TSM's TVM"))
         self._check_answers({first: abi.Error.FAILED, second: abi.Error.FAILED})
         self._check_closed(first, lost)
         self._host.power_off(self._smoke.config.timeouts.poweroff_s)
@@ -155,7 +161,8 @@ class _Deaths:
                         f" {answer.error_name}: nothing was to happen"
                     )
 
-    def _die(self, attack: _Attack) -> None:
+    def die(self, attack: Attack) -> None:
+        """Let a TSM make an attack, and check that it dies of it and nothing has changed."""
         held = self._machine.ram.read(attack.address, PAGE)
         with self._machine.allow("tsm") as deaths:
             harm = self._harm(attack.sdid, attack.how, attack.address)
@@ -174,7 +181,7 @@ class _Deaths:
         if self._machine.ram.read(attack.address, PAGE) != held:
             raise CheckFailed(f"{attack.what} at {attack.address:#x} has changed")
 
-    def _await_report(self, attack: _Attack) -> None:
+    def _await_report(self, attack: Attack) -> None:
         """Wait until the firmware has named the domain: the console comes behind the call."""
         said = f"tsmd: TSM domain dead: SDID {attack.sdid}, hart 0: fault\r\n".encode()
         uart = self._machine.uart
@@ -184,7 +191,7 @@ class _Deaths:
                 uart.news.wait(min(0.2, deadline.remaining()))
             deadline.check()
 
-    def _check_report(self, attack: _Attack) -> None:
+    def _check_report(self, attack: Attack) -> None:
         """The event ring has the domain, the cause and the address of each death."""
         events = [
             event

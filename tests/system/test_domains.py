@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import ROOT, Scenario
+from harness.attest.measure import image_register
+from tests.system.conftest import ROOT, Scenario, teecall
 from tests.system.test_mutants import mutate
 
 NIGHTLY = bool(os.environ.get("TEECALL_NIGHTLY"))
@@ -31,6 +32,38 @@ def test_two_tsms_are_apart(variant: str, scenario: Scenario) -> None:
     skipped = {c["name"] for c in result.report["checks"] if c["verdict"] == "SKIP"}
     # One hart has no other one for a second TVM.
     assert skipped == ({"together"} if variant == "one-hart" else set()), result.screen
+
+
+@pytest.mark.system
+def test_evidence_tells_a_foreign_second_tsm(scenario: Scenario, tmp_path: Path) -> None:
+    """It is a TSM that nobody here has built for this run, with a measurement of its own."""
+    built = teecall("build", "--paths", "-q", "--set", "memory.tsm_base=0x8e000000")
+    assert built.returncode == 0, built.stdout
+    paths = dict(line.split("=", 1) for line in built.stdout.splitlines() if "=" in line)
+    foreign = tmp_path / "foreign.elf"
+    foreign.write_bytes(Path(paths["tsm_elf"]).read_bytes() + b"a byte more is another image")
+    result = scenario("domains", "--set", f"tsm.second_elf={foreign}")
+    assert not result.failed(), result.screen
+    said = result.check("evidence")["detail"]
+    assert f"{image_register(foreign.read_bytes()).hex()[:8]} in domain 2" in said, said
+    assert "no TSM was made to steal: tsm.second_elf" in said, said
+    check_command_line(tmp_path / "run" / "evidence")
+
+
+def check_command_line(run: Path) -> None:
+    """Verify what both domains gave with `teecall attest verify`, and each as the other's."""
+    for sdid, other in ((1, 2), (2, 1)):
+        words = ["attest", "verify", str(run / f"domain{sdid}-evidence.cbor")]
+        words += ["--root", str(run / "root.pem"), "--guest", str(run / f"domain{sdid}-guest.elf")]
+        words += ["--challenge", (run / f"domain{sdid}-challenge").read_text()]
+        words += ["--arg", (run / f"domain{sdid}-argument").read_text()]
+        good = teecall(*words, "--tsm", str(run / f"domain{sdid}-tsm.elf"))
+        assert good.returncode == 0 and "verified: signatures, challenge" in good.stdout, (
+            good.stdout
+        )
+        bad = teecall(*words, "--tsm", str(run / f"domain{other}-tsm.elf"))
+        assert bad.returncode == 1, bad.stdout
+        assert "another TSM than the given one was measured" in bad.stdout, bad.stdout
 
 
 @pytest.mark.system

@@ -33,12 +33,12 @@ uint64_t batch_number(const char *word)
 	return slots[slot_number(parse_number(word + 1, "slot"))];
 }
 
-static bool split(struct batch *batch)
+static bool split(struct batch *batch, char *text)
 {
 	char *rest = NULL;
 
 	batch->args = (struct args){ .words = batch->words };
-	for (char *word = strtok_r(batch->line, " \t\n", &rest);
+	for (char *word = strtok_r(text, " \t\n", &rest);
 	     word && *word != '#'; word = strtok_r(NULL, " \t\n", &rest)) {
 		if (batch->args.count == BATCH_WORDS)
 			usage_error("a call has at most 6 arguments");
@@ -121,15 +121,56 @@ static enum status host_line(struct batch *batch)
 	return STATUS_OK;
 }
 
-/* Read a line that says something; false at the end of the file. */
+/* Take a line that says something; false when there are no more. */
 static bool next_line(struct batch *batch)
 {
 	do {
-		if (getline(&batch->line, &batch->size, batch->file) < 0)
+		if (batch->number == batch->count)
 			return false;
 		usage_line(++batch->number);
-	} while (!split(batch));
+	} while (!split(batch, batch->lines[batch->number - 1].text));
 	return true;
+}
+
+int64_t batch_cpu_after(const struct batch *batch, unsigned long lines)
+{
+	unsigned long next = batch->number - 1 + lines;
+
+	return next < batch->count ? batch->lines[next].cpu : -1;
+}
+
+/* What is wrong with the number is said when it is this line's turn. */
+static int64_t cpu_of(const char *text)
+{
+	static const char option[] = " --cpu ";
+	const char *found = strstr(text, option);
+
+	return found ? strtoll(found + sizeof(option) - 1, NULL, 0) : -1;
+}
+
+/* All lines are known before the first is made: which hart is needed next is no surprise. */
+static bool read_lines(struct batch *batch)
+{
+	unsigned long room = 0;
+
+	for (;;) {
+		struct batch_line line = {};
+		size_t size = 0;
+
+		if (getline(&line.text, &size, batch->file) < 0) {
+			free(line.text);
+			return !ferror(batch->file);
+		}
+		line.cpu = cpu_of(line.text);
+		if (batch->count == room) {
+			room = 2 * room + 1024;
+			batch->lines = reallocarray(batch->lines, room,
+						    sizeof(*batch->lines));
+			if (!batch->lines)
+				return false;
+		}
+		batch->lines[batch->count++] = line;
+	}
 }
 
 static bool is_elsewhere(struct batch *batch, int64_t cpu)
@@ -149,6 +190,7 @@ int64_t batch_lines(struct batch *batch, int64_t cpu)
 		if (!batch->waits)
 			call_parse(&batch->args, &batch->options, &batch->call);
 		batch->waits = is_elsewhere(batch, cpu);
+		batch_announce(batch, cpu);
 		if (!batch->waits)
 			batch->status = call_line(batch);
 		else if (batch_seat(batch, batch->options.cpu))
@@ -161,13 +203,15 @@ int64_t batch_lines(struct batch *batch, int64_t cpu)
 
 static enum status all_lines(struct batch *batch)
 {
-	int64_t cpu = batch_lines(batch, -1);
+	int64_t cpu;
 
+	if (!read_lines(batch)) {
+		perror("tvm: batch");
+		return STATUS_FAILED;
+	}
+	cpu = batch_lines(batch, -1);
 	if (cpu >= 0)
 		batch_pass(cpu);
-	free(batch->line);
-	if (ferror(batch->file) && batch->status == STATUS_OK)
-		return STATUS_FAILED;
 	return batch->status;
 }
 

@@ -14,14 +14,21 @@
 /* At most extension, function, six arguments, and the options twice over */
 #define BATCH_WORDS	24
 
+/* A line of the file, and the CPU that it names, negative: none */
+struct batch_line {
+	char *text;
+	int64_t cpu;
+};
+
 struct batch {
 	FILE *file;
+	struct batch_line *lines;
+	unsigned long count;
 	int fd;
 	bool brief;
 	enum status status;
+	/* Lines that were taken */
 	unsigned long number;
-	char *line;
-	size_t size;
 	char *words[BATCH_WORDS];
 	struct args args;
 	/* A line that was read, and has to be made on another CPU */
@@ -32,10 +39,13 @@ struct batch {
 
 /* Make lines on this CPU; returns the CPU of the next one, negative: the end. */
 int64_t batch_lines(struct batch *batch, int64_t cpu);
+/* The CPU that the line so many behind the one in hand names, negative: none */
+int64_t batch_cpu_after(const struct batch *batch, unsigned long lines);
 
 /* batch_seats.c */
 bool batch_seat(struct batch *batch, int64_t cpu);
 void batch_pass(int64_t cpu);
+void batch_announce(const struct batch *batch, int64_t cpu);
 /* Wait for a post that comes soon */
 void batch_wait(sem_t *event);
 
