@@ -90,7 +90,7 @@ static uint64_t until_timer(const struct covh_run *run)
 	return (run->vstimecmp - guest_now) * NS_A_TICK;
 }
 
-static void wait_ns(struct vm *vm, uint64_t ns)
+void vm_wait_ns(struct vm *vm, uint64_t ns)
 {
 	struct timespec end;
 
@@ -114,7 +114,7 @@ static void wait_for_interrupt(struct vm_vcpu *vcpu)
 		ns = until_timer(&vcpu->run);
 		if (!ns)
 			break;
-		wait_ns(vm, ns);
+		vm_wait_ns(vm, ns);
 		vm_devices_interrupt(vcpu);
 	}
 }
@@ -123,7 +123,6 @@ static void handle_dead(struct vm_vcpu *vcpu)
 {
 	const struct covh_run *run = &vcpu->run;
 
-	vcpu->on = false;
 	if (run->scause != SCAUSE_ECALL_VS || run->gprs[A7] != COVE_EID_SRST)
 		vm_end(vcpu->vm, "fault");
 	else
@@ -149,7 +148,7 @@ static void handle_refused(struct vm_vcpu *vcpu)
 	vm->refused = true;
 	while (!vm->reason && any_inside(vm)) {
 		vm_kick(vm, ~0ULL);
-		wait_ns(vm, LONGEST_WAIT_NS);
+		vm_wait_ns(vm, LONGEST_WAIT_NS);
 	}
 	if (!vm->reason)
 		event_error("run_tvm_vcpu", vcpu->run.error, "vCPU %llu",
@@ -229,10 +228,10 @@ static void *vcpu_thread(void *argument)
 	while (!vm->reason) {
 		if (stop_requested())
 			vm_end(vm, "limit");
-		else if (vcpu->on && !vm->refused)
+		else if (vm_vcpu_on(vcpu) && !vm->refused)
 			turn(vcpu);
 		else
-			wait_ns(vm, LONGEST_WAIT_NS);
+			vm_wait_ns(vm, LONGEST_WAIT_NS);
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return NULL;
@@ -255,7 +254,7 @@ static void begin(struct vm *vm)
 	pthread_cond_init(&vm->change, &attributes);
 	for (uint64_t id = 0; id < vm->count; id++)
 		vm->vcpus[id] = (struct vm_vcpu){
-			.vm = vm, .id = id, .on = !id,
+			.vm = vm, .id = id, .starts = !id,
 			.run = { .sdid = vm->tvm->sdid, .tvm = vm->tvm->id,
 				 .vcpu = id },
 		};

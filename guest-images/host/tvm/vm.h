@@ -30,8 +30,13 @@ struct vm_vcpu {
 	uint64_t id;
 	pthread_t thread;
 	bool started;
-	/* The guest has switched it on */
-	bool on;
+	/*
+	 * How often we were told that the guest has switched it on, and that
+	 * it has stopped. Its own thread brings the second, another vCPU's
+	 * the first, so a start behind a stop may be heard of before it.
+	 */
+	uint64_t starts;
+	uint64_t stops;
 	/* Its thread is in the driver */
 	bool inside;
 	/* Another vCPU wants it off its hart, or awake */
@@ -111,6 +116,8 @@ struct vm {
 bool vm_live(struct vm *vm);
 void vm_end(struct vm *vm, const char *reason);
 void vm_kick(struct vm *vm, uint64_t vcpus);
+/* Wait for a change, at most so long, with the lock given up meanwhile. */
+void vm_wait_ns(struct vm *vm, uint64_t ns);
 void vm_reply(struct vm_vcpu *vcpu, int64_t error, uint64_t value);
 /* Run a vCPU with the lock held, to see what the TSM says. */
 int64_t vm_run_once(struct vm_vcpu *vcpu);
@@ -121,6 +128,8 @@ int64_t vm_call(struct vm *vm, uint32_t fid, uint64_t a1, uint64_t a2,
 
 /* vm_calls.c: a call of the guest that the TSM forwards or tells of */
 void vm_guest_call(struct vm_vcpu *vcpu);
+/* The TSM lets it run, in whichever order its stops and starts were heard of. */
+bool vm_vcpu_on(const struct vm_vcpu *vcpu);
 
 /* vm_memory.c */
 void vm_memory_begin(struct vm *vm);
