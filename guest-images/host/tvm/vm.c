@@ -206,6 +206,7 @@ static void turn(struct vm_vcpu *vcpu)
 	error = ioctl(vm->tvm->fd, COVH_RUN, &vcpu->run) ? errno : 0;
 	pthread_mutex_lock(&vm->lock);
 	vcpu->inside = false;
+	vm->counts.interrupts += vcpu->run.interrupts;
 	if (vm->refused)
 		pthread_cond_broadcast(&vm->change);
 	if (error == EINTR || error == ETIME)
@@ -286,6 +287,9 @@ static void report(const struct vm *vm)
 	for (uint64_t id = 0; id < vm->count; id++)
 		json_item_unsigned(vm->vcpus[id].exits);
 	json_array_end();
+	json_unsigned("demands", counts->demands);
+	json_unsigned("demand_calls", counts->demand_calls);
+	json_unsigned("interrupts", counts->interrupts);
 	json_unsigned("zero_pages", counts->zero_pages);
 	json_unsigned("large_pages", counts->large_pages);
 	json_unsigned("shared_pages", counts->shared_pages);
@@ -337,7 +341,7 @@ static bool parse_flag(struct vm *vm, struct vm_options *options,
 	if (!strcmp(word, "--json"))
 		options->json = true;
 	else if (!strcmp(word, "--large"))
-		vm->large = true;
+		vm->demand = VM_DEMAND_BLOCK;
 	else if (!strcmp(word, "--contrary"))
 		vm->contrary = true;
 	else

@@ -66,7 +66,22 @@ struct vm_pool {
 	bool given;
 };
 
+/* What the guest gets when it touches confidential memory that has no page */
+enum vm_demand_size {
+	/* That page */
+	VM_DEMAND_PAGE,
+	/* All that is missing in the 2 MiB around it, in pages of 4 KiB */
+	VM_DEMAND_BATCH,
+	/* The same, but one page of 2 MiB where nothing is there yet */
+	VM_DEMAND_BLOCK,
+};
+
 struct vm_counts {
+	/* Touches that were served, and the TEECALLs that this took */
+	uint64_t demands;
+	uint64_t demand_calls;
+	/* Exits that the driver dealt with itself, for interrupts of the host */
+	uint64_t interrupts;
 	uint64_t zero_pages;
 	uint64_t large_pages;
 	uint64_t shared_pages;
@@ -81,8 +96,7 @@ struct vm_counts {
 
 struct vm {
 	struct tvm *tvm;
-	/* In 2 MiB pages where they fit */
-	bool large;
+	enum vm_demand_size demand;
 	/* Does things wrong first */
 	bool contrary;
 	const char *input;
@@ -134,13 +148,19 @@ bool vm_vcpu_on(const struct vm_vcpu *vcpu);
 /* vm_memory.c */
 void vm_memory_begin(struct vm *vm);
 void vm_memory_end(struct vm *vm);
-void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa);
+/* What the TVM has of a range, NULL if nothing */
+struct vm_leaf *vm_find_leaf(struct vm *vm, uint64_t gpa, uint64_t size);
+/* The TSM does not do what the guest needs: the guest is at its end. */
+void vm_refused(struct vm *vm, const char *call, int64_t error);
 void vm_change_region(struct vm_vcpu *vcpu, bool share);
 /* Copy from a page that the guest shares with us; false if it does not. */
 bool vm_read_shared(struct vm *vm, uint64_t gpa, void *to, uint64_t size);
 
-/* For a leaf that vm_devices.c has added */
+/* For a leaf that vm_demand.c or vm_devices.c has added */
 void vm_add_leaf(struct vm *vm, struct vm_leaf leaf);
+
+/* vm_demand.c: the guest has touched memory that is not there */
+void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa);
 
 /* vm_devices.c */
 bool vm_devices_begin(struct vm *vm);
