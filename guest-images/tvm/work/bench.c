@@ -14,9 +14,9 @@
 #include "work.h"
 
 #define LIST_LENGTH	512
-#define LIST_ROUNDS	600
+#define LIST_ROUNDS	1800
 #define MATRIX		24
-#define MATRIX_ROUNDS	40
+#define MATRIX_ROUNDS	120
 #define STREAM_WORDS	(1UL << 19)
 #define STREAM_ROUNDS	4
 #define FAULT_PAGES	1024UL
