@@ -274,34 +274,6 @@ static void run_all(struct vm *vm)
 			pthread_join(vm->vcpus[id].thread, NULL);
 }
 
-static void report(const struct vm *vm)
-{
-	const struct vm_counts *counts = &vm->counts;
-
-	event_finish_console();
-	if (!events_are_json())
-		return;
-	event_begin("vm");
-	json_string("reason", vm->reason);
-	json_array_begin("exits");
-	for (uint64_t id = 0; id < vm->count; id++)
-		json_item_unsigned(vm->vcpus[id].exits);
-	json_array_end();
-	json_unsigned("demands", counts->demands);
-	json_unsigned("demand_calls", counts->demand_calls);
-	json_unsigned("interrupts", counts->interrupts);
-	json_unsigned("zero_pages", counts->zero_pages);
-	json_unsigned("large_pages", counts->large_pages);
-	json_unsigned("shared_pages", counts->shared_pages);
-	json_unsigned("mmio", counts->mmio);
-	json_unsigned("waits", counts->waits);
-	json_unsigned("ipis", counts->ipis);
-	json_unsigned("fences", counts->fences);
-	json_unsigned("launch_ticks", counts->launch_ticks);
-	json_unsigned("run_ticks", counts->run_ticks);
-	json_end();
-}
-
 bool vm_live(struct vm *vm)
 {
 	uint64_t began = now();
@@ -317,7 +289,7 @@ bool vm_live(struct vm *vm)
 		vm->counts.run_ticks = now() - launched;
 		vm_pry(vm);
 		vm_devices_report(vm);
-		report(vm);
+		vm_report(vm);
 		ok = !strcmp(vm->reason, "shutdown") ||
 		     !strcmp(vm->reason, "reboot");
 	}

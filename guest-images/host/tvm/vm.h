@@ -175,6 +175,9 @@ bool vm_devices_access(struct vm_vcpu *vcpu, uint64_t gpa, bool store,
 void vm_devices_interrupt(struct vm_vcpu *vcpu);
 void vm_devices_report(const struct vm *vm);
 
+/* vm_report.c */
+void vm_report(const struct vm *vm);
+
 /* vm_pry.c: read every page that the TVM has, as only a broken TSM allows */
 void vm_pry(const struct vm *vm);
 
