@@ -19,6 +19,16 @@ from pathlib import Path
 
 import msgspec
 
+from harness.bench.linux_costs import (
+    DEMAND_LIMIT,
+    NOTHING,
+    TOUCH,
+    TOUCH_MIB,
+    Costs,
+    costs_of,
+    demands_per_block,
+    touch_lines,
+)
 from harness.bench.switch import deterministic
 from harness.build.artefacts import Artefacts
 from harness.build.builder import Builder
@@ -33,6 +43,7 @@ from harness.machine.rundir import RunDir
 from harness.resources import firmware
 from harness.ui import Ui
 
+_KINDS = ("kvm", "tvm")
 WORKLOADS = ("integer", "memory", "fault", "syscall", "switch")
 COMPUTE = ("integer", "memory")
 HOST_LIMIT = 1.005
@@ -51,12 +62,13 @@ class Life:
     """A guest from its VMM's start to its end.
 
     Instructions of the whole machine by workload, and of `total`; wall seconds; how often the
-    VMM got the hart back (None: the kernel alone knows).
+    VMM got the hart back (None: the kernel alone knows); all that the guest needed of its host.
     """
 
     instructions: Mapping[str, int]
     wall_s: float
     exits: int | None = None
+    costs: Costs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,10 @@ class LinuxBench:
     compute: Mapping[str, Mapping[str, int]]
     launch: Mapping[str, Life]
     tvm: Mapping[str, Life]
+    touch: Mapping[str, Life]
+
+    def _touch_costs(self) -> dict[str, Costs]:
+        return {kind: self.touch[kind].costs.without(self.launch[kind].costs) for kind in _KINDS}
 
     def ratios(self) -> list[Ratio]:
         """Return what is compared, in the order of the table."""
@@ -99,6 +115,9 @@ class LinuxBench:
             limit = TVM_LIMIT if name in COMPUTE else None
             kvm, tvm = self.compute["kvm"][name], self.compute["tvm"][name]
             found.append(Ratio(f"{name}: TVM / KVM guest", tvm / kvm, limit))
+        name = f"touch: exits for memory / 2 MiB of {TOUCH_MIB} MiB"
+        per_block = demands_per_block(self._touch_costs()["tvm"])
+        found.append(Ratio(name, per_block, DEMAND_LIMIT))
         ours, plain = self.launch["tvm"], self.launch["kvm"]
         whole = ours.instructions["total"] / plain.instructions["total"]
         found.append(Ratio("launch to power off: TVM / KVM guest, instructions", whole, None))
@@ -127,6 +146,8 @@ class LinuxBench:
             "launch: to userspace and off; for the host from reset to userspace."
             " An exit is two domain switches."
         )
+        spent = {kind: self.touch[kind].instructions[TOUCH] for kind in _KINDS}
+        lines += ["", *touch_lines(self._touch_costs(), spent)]
         return [*lines, "", *(ratio.line() for ratio in self.ratios())]
 
     def _launch(self, world: str) -> str:
@@ -160,7 +181,8 @@ def measure(config: Config, run: RunDir, ui: Ui, *, offline: bool) -> LinuxBench
     launch["host"], launch["stock"] = launch.pop("bare"), plain["bare"]
     compute["kvm"] = _workloads_of(launch.pop("kvm all"))
     compute["tvm"] = _workloads_of(launch.pop("tvm all"))
-    return LinuxBench(compute, launch, tvm)
+    touch = {kind: launch.pop(f"{kind} {TOUCH}") for kind in _KINDS}
+    return LinuxBench(compute, launch, tvm, touch)
 
 
 def _without_tsm(config: Config) -> Config:
@@ -191,8 +213,9 @@ def _machine(
             raise MachineError(f"the machine `{name}` is not what it is to be", "see uart.log")
         found = _numbers(host.shell.run(f"{_WORK} bench {' '.join(WORKLOADS)}", _GUEST_S).output)
         if guests:
-            for kind in ("kvm", "tvm"):
+            for kind in _KINDS:
                 launch[kind] = _guest(host, kind, ())
+                launch[f"{kind} {TOUCH}"] = _guest(host, kind, (TOUCH,))
                 launch[f"{kind} all"] = _guest(host, kind, WORKLOADS)
             tvm = {each: _guest(host, "tvm", (each,)) for each in WORKLOADS}
     return found, launch, tvm
@@ -243,7 +266,7 @@ def _guest(host: Host, kind: str, workloads: tuple[str, ...]) -> Life:
     seconds = time.monotonic() - began
     events = host.shell.run("tail -n +2 /tmp/events").output
     answer = parse_answer(events)
-    end = {str(event.get("event")): event for event in answer.objects}.get("vm", {})
+    last = {str(event.get("event")): event for event in answer.objects}
     total = _LINE.search(events)
     console = host.shell.run("cat /tmp/console").output
     if not result.ok or total is None:
@@ -252,7 +275,8 @@ def _guest(host: Host, kind: str, workloads: tuple[str, ...]) -> Life:
             details=[*console.splitlines()[-3:], events],
         )
     numbers = {**_numbers(console), "total": int(total[2]) * _TICK}
-    return Life(numbers, seconds, _exits(end) if kind == "tvm" else None)
+    exits = _exits(last.get("vm", {})) if kind == "tvm" else None
+    return Life(numbers, seconds, exits, costs_of(kind, last))
 
 
 def _exits(end: JsonObject) -> int:

@@ -22,7 +22,7 @@ from harness.build.image import banner_of
 from harness.build.kernel import IMAGE
 from harness.build.linux_guest import GuestKernelRecipe
 from harness.config.schema import Config
-from harness.host.results import GuestRun, number
+from harness.host.results import GuestRun, JsonObject, number
 from harness.machine.deadline import slowness
 from harness.scenarios import smoke_checks
 from harness.scenarios.runner import CheckFailed, Skipped
@@ -248,7 +248,16 @@ def run_and_judge(smoke: Smoke, vcpus: int, *options: str) -> str:
     if bool(accesses) != (needs_uart(smoke.config) or "--uart" in options):
         raise CheckFailed(f"{accesses} accesses to a 16550 were emulated")
     console = f"{accesses} accesses emulated; " if accesses else ""
-    return f"{said}; {number(end, 'large_pages')} pages of 2 MiB on demand; {console}{gone}"
+    return f"{said}; {_demand(smoke, end)}; {console}{gone}"
+
+
+def _demand(smoke: Smoke, end: JsonObject) -> str:
+    """Check that each 2 MiB of the guest cost one exit for memory at most; return what it got."""
+    blocks, demands = smoke.config.tvm.memory_mib // 2, number(end, "demands")
+    if not 0 < demands <= blocks:
+        raise CheckFailed(f"{demands} exits for memory, of which {blocks} blocks of 2 MiB have one")
+    large, small = number(end, "large_pages"), number(end, "zero_pages")
+    return f"{demands} exits for {large} pages of 2 MiB and {small} of 4 KiB"
 
 
 _WRONG = (
@@ -283,6 +292,9 @@ def one(smoke: Smoke) -> str:
 
 
 def several(smoke: Smoke) -> str:
-    """Boot it with two vCPUs, and with four at night or where there are as many harts."""
+    """Boot it with two vCPUs, and with four at night or where there are as many harts.
+
+    Their memory comes in pages of 4 KiB, so that a vCPU meets those which another has asked for.
+    """
     counts = [2, 4] if NIGHTLY or smoke.config.machine.harts >= 4 else [2]
-    return "; ".join(f"{count} vCPUs: {run_and_judge(smoke, count)}" for count in counts)
+    return "; ".join(f"{count} vCPUs: {run_and_judge(smoke, count, '--small')}" for count in counts)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.bench.linux import HOST_LIMIT, TVM_LIMIT, WORKLOADS
+from harness.bench.linux_costs import DEMAND_LIMIT, TOUCH_MIB
 from tests.system.conftest import teecall
 
 pytestmark = pytest.mark.system
@@ -23,10 +24,15 @@ def test_bench_linux(tmp_path: Path) -> None:
         assert set(found["compute"][world]) == set(WORKLOADS)
         assert min(found["compute"][world].values()) > 1_000_000
     # A TVM does not get memory without its VMM, and computes without it.
-    idle = found["launch"]["tvm"]["exits"]
-    assert found["tvm"]["fault"]["exits"] - idle > 100 > found["tvm"]["integer"]["exits"] - idle
+    idle = found["launch"]["tvm"]
+    assert found["touch"]["tvm"]["costs"]["demands"] - idle["costs"]["demands"] > TOUCH_MIB / 4
+    assert found["tvm"]["integer"]["exits"] - idle["exits"] < 100
+    # KVM has a page for each exit; its guests never leave the host's domain.
+    kvm = found["touch"]["kvm"]["costs"]
+    assert kvm["exits"] - found["launch"]["kvm"]["costs"]["exits"] > 100 * TOUCH_MIB
+    assert kvm["switches"] == 0 < found["touch"]["tvm"]["costs"]["switches"]
     limits = [ratio for ratio in found["ratios"] if ratio["limit"] is not None]
-    assert {ratio["limit"] for ratio in limits} == {HOST_LIMIT, TVM_LIMIT}
-    assert len(limits) == len(WORKLOADS) + 2
+    assert {ratio["limit"] for ratio in limits} == {HOST_LIMIT, TVM_LIMIT, DEMAND_LIMIT}
+    assert len(limits) == len(WORKLOADS) + 3
     assert all(ratio["within"] for ratio in limits), done.stdout
     assert done.stdout.count("PASS") == len(limits)

@@ -72,6 +72,9 @@ bool vcpu_create(struct vcpu *vcpu, struct vm *vm, uint64_t id,
 const char *vcpu_run(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);
 
+/* stats.c */
+uint64_t vcpu_all_exits(const struct vcpu *vcpu);
+
 /* report.c */
 void report_launch(const struct vm *vm, uint64_t arg);
 void report_exit(const struct vcpu *vcpu, const char *reason);

@@ -43,6 +43,7 @@ void report_exit(const struct vcpu *vcpu, const char *reason)
 	json_unsigned("kvm", run->exit_reason);
 	json_unsigned("address", fault_address(run));
 	json_unsigned("exits", vcpu->exits);
+	json_unsigned("all_exits", vcpu_all_exits(vcpu));
 	json_end();
 }
 

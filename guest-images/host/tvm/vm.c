@@ -90,7 +90,7 @@ static uint64_t until_timer(const struct covh_run *run)
 	return (run->vstimecmp - guest_now) * NS_A_TICK;
 }
 
-static void wait_ns(struct vm *vm, uint64_t ns)
+void vm_wait_ns(struct vm *vm, uint64_t ns)
 {
 	struct timespec end;
 
@@ -114,7 +114,7 @@ static void wait_for_interrupt(struct vm_vcpu *vcpu)
 		ns = until_timer(&vcpu->run);
 		if (!ns)
 			break;
-		wait_ns(vm, ns);
+		vm_wait_ns(vm, ns);
 		vm_devices_interrupt(vcpu);
 	}
 }
@@ -123,7 +123,6 @@ static void handle_dead(struct vm_vcpu *vcpu)
 {
 	const struct covh_run *run = &vcpu->run;
 
-	vcpu->on = false;
 	if (run->scause != SCAUSE_ECALL_VS || run->gprs[A7] != COVE_EID_SRST)
 		vm_end(vcpu->vm, "fault");
 	else
@@ -149,7 +148,7 @@ static void handle_refused(struct vm_vcpu *vcpu)
 	vm->refused = true;
 	while (!vm->reason && any_inside(vm)) {
 		vm_kick(vm, ~0ULL);
-		wait_ns(vm, LONGEST_WAIT_NS);
+		vm_wait_ns(vm, LONGEST_WAIT_NS);
 	}
 	if (!vm->reason)
 		event_error("run_tvm_vcpu", vcpu->run.error, "vCPU %llu",
@@ -207,6 +206,7 @@ static void turn(struct vm_vcpu *vcpu)
 	error = ioctl(vm->tvm->fd, COVH_RUN, &vcpu->run) ? errno : 0;
 	pthread_mutex_lock(&vm->lock);
 	vcpu->inside = false;
+	vm->counts.interrupts += vcpu->run.interrupts;
 	if (vm->refused)
 		pthread_cond_broadcast(&vm->change);
 	if (error == EINTR || error == ETIME)
@@ -229,10 +229,10 @@ static void *vcpu_thread(void *argument)
 	while (!vm->reason) {
 		if (stop_requested())
 			vm_end(vm, "limit");
-		else if (vcpu->on && !vm->refused)
+		else if (vm_vcpu_on(vcpu) && !vm->refused)
 			turn(vcpu);
 		else
-			wait_ns(vm, LONGEST_WAIT_NS);
+			vm_wait_ns(vm, LONGEST_WAIT_NS);
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return NULL;
@@ -255,7 +255,7 @@ static void begin(struct vm *vm)
 	pthread_cond_init(&vm->change, &attributes);
 	for (uint64_t id = 0; id < vm->count; id++)
 		vm->vcpus[id] = (struct vm_vcpu){
-			.vm = vm, .id = id, .on = !id,
+			.vm = vm, .id = id, .starts = !id,
 			.run = { .sdid = vm->tvm->sdid, .tvm = vm->tvm->id,
 				 .vcpu = id },
 		};
@@ -274,31 +274,6 @@ static void run_all(struct vm *vm)
 			pthread_join(vm->vcpus[id].thread, NULL);
 }
 
-static void report(const struct vm *vm)
-{
-	const struct vm_counts *counts = &vm->counts;
-
-	event_finish_console();
-	if (!events_are_json())
-		return;
-	event_begin("vm");
-	json_string("reason", vm->reason);
-	json_array_begin("exits");
-	for (uint64_t id = 0; id < vm->count; id++)
-		json_item_unsigned(vm->vcpus[id].exits);
-	json_array_end();
-	json_unsigned("zero_pages", counts->zero_pages);
-	json_unsigned("large_pages", counts->large_pages);
-	json_unsigned("shared_pages", counts->shared_pages);
-	json_unsigned("mmio", counts->mmio);
-	json_unsigned("waits", counts->waits);
-	json_unsigned("ipis", counts->ipis);
-	json_unsigned("fences", counts->fences);
-	json_unsigned("launch_ticks", counts->launch_ticks);
-	json_unsigned("run_ticks", counts->run_ticks);
-	json_end();
-}
-
 bool vm_live(struct vm *vm)
 {
 	uint64_t began = now();
@@ -314,7 +289,7 @@ bool vm_live(struct vm *vm)
 		vm->counts.run_ticks = now() - launched;
 		vm_pry(vm);
 		vm_devices_report(vm);
-		report(vm);
+		vm_report(vm);
 		ok = !strcmp(vm->reason, "shutdown") ||
 		     !strcmp(vm->reason, "reboot");
 	}
@@ -338,7 +313,7 @@ static bool parse_flag(struct vm *vm, struct vm_options *options,
 	if (!strcmp(word, "--json"))
 		options->json = true;
 	else if (!strcmp(word, "--large"))
-		vm->large = true;
+		vm->demand = VM_DEMAND_BLOCK;
 	else if (!strcmp(word, "--contrary"))
 		vm->contrary = true;
 	else

@@ -30,8 +30,13 @@ struct vm_vcpu {
 	uint64_t id;
 	pthread_t thread;
 	bool started;
-	/* The guest has switched it on */
-	bool on;
+	/*
+	 * How often we were told that the guest has switched it on, and that
+	 * it has stopped. Its own thread brings the second, another vCPU's
+	 * the first, so a start behind a stop may be heard of before it.
+	 */
+	uint64_t starts;
+	uint64_t stops;
 	/* Its thread is in the driver */
 	bool inside;
 	/* Another vCPU wants it off its hart, or awake */
@@ -61,7 +66,22 @@ struct vm_pool {
 	bool given;
 };
 
+/* What the guest gets when it touches confidential memory that has no page */
+enum vm_demand_size {
+	/* That page */
+	VM_DEMAND_PAGE,
+	/* All that is missing in the 2 MiB around it, in pages of 4 KiB */
+	VM_DEMAND_BATCH,
+	/* The same, but one page of 2 MiB where nothing is there yet */
+	VM_DEMAND_BLOCK,
+};
+
 struct vm_counts {
+	/* Touches that were served, and the TEECALLs that this took */
+	uint64_t demands;
+	uint64_t demand_calls;
+	/* Exits that the driver dealt with itself, for interrupts of the host */
+	uint64_t interrupts;
 	uint64_t zero_pages;
 	uint64_t large_pages;
 	uint64_t shared_pages;
@@ -76,8 +96,7 @@ struct vm_counts {
 
 struct vm {
 	struct tvm *tvm;
-	/* In 2 MiB pages where they fit */
-	bool large;
+	enum vm_demand_size demand;
 	/* Does things wrong first */
 	bool contrary;
 	const char *input;
@@ -111,6 +130,8 @@ struct vm {
 bool vm_live(struct vm *vm);
 void vm_end(struct vm *vm, const char *reason);
 void vm_kick(struct vm *vm, uint64_t vcpus);
+/* Wait for a change, at most so long, with the lock given up meanwhile. */
+void vm_wait_ns(struct vm *vm, uint64_t ns);
 void vm_reply(struct vm_vcpu *vcpu, int64_t error, uint64_t value);
 /* Run a vCPU with the lock held, to see what the TSM says. */
 int64_t vm_run_once(struct vm_vcpu *vcpu);
@@ -121,17 +142,25 @@ int64_t vm_call(struct vm *vm, uint32_t fid, uint64_t a1, uint64_t a2,
 
 /* vm_calls.c: a call of the guest that the TSM forwards or tells of */
 void vm_guest_call(struct vm_vcpu *vcpu);
+/* The TSM lets it run, in whichever order its stops and starts were heard of. */
+bool vm_vcpu_on(const struct vm_vcpu *vcpu);
 
 /* vm_memory.c */
 void vm_memory_begin(struct vm *vm);
 void vm_memory_end(struct vm *vm);
-void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa);
+/* What the TVM has of a range, NULL if nothing */
+struct vm_leaf *vm_find_leaf(struct vm *vm, uint64_t gpa, uint64_t size);
+/* The TSM does not do what the guest needs: the guest is at its end. */
+void vm_refused(struct vm *vm, const char *call, int64_t error);
 void vm_change_region(struct vm_vcpu *vcpu, bool share);
 /* Copy from a page that the guest shares with us; false if it does not. */
 bool vm_read_shared(struct vm *vm, uint64_t gpa, void *to, uint64_t size);
 
-/* For a leaf that vm_devices.c has added */
+/* For a leaf that vm_demand.c or vm_devices.c has added */
 void vm_add_leaf(struct vm *vm, struct vm_leaf leaf);
+
+/* vm_demand.c: the guest has touched memory that is not there */
+void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa);
 
 /* vm_devices.c */
 bool vm_devices_begin(struct vm *vm);
@@ -145,6 +174,9 @@ bool vm_devices_access(struct vm_vcpu *vcpu, uint64_t gpa, bool store,
 /* Interrupts of devices as they are now, for the vCPU's next run */
 void vm_devices_interrupt(struct vm_vcpu *vcpu);
 void vm_devices_report(const struct vm *vm);
+
+/* vm_report.c */
+void vm_report(const struct vm *vm);
 
 /* vm_pry.c: read every page that the TVM has, as only a broken TSM allows */
 void vm_pry(const struct vm *vm);

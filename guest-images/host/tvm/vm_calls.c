@@ -5,6 +5,10 @@
 
 #include "vm.h"
 
+/* A contrary host hears of a stop so much later, unless a start comes. */
+#define STOP_WAITS	20
+#define STOP_WAIT_NS	(10 * 1000 * 1000ULL)
+
 static void event(const struct vm_vcpu *vcpu)
 {
 	event_finish_console();
@@ -96,16 +100,38 @@ static void console_call(struct vm_vcpu *vcpu)
 	}
 }
 
+bool vm_vcpu_on(const struct vm_vcpu *vcpu)
+{
+	return vcpu->starts > vcpu->stops;
+}
+
+/*
+ * The TSM has the vCPU off before its thread is out of the driver, and the
+ * guest may start it again at once. A host with other work hears of that start
+ * first now and then, a contrary one as often as it can.
+ */
+static void hear_of_start_first(struct vm_vcpu *vcpu)
+{
+	uint64_t starts = vcpu->starts;
+
+	for (int i = 0; i < STOP_WAITS && vcpu->starts == starts &&
+	     !vcpu->vm->reason && !stop_requested(); i++)
+		vm_wait_ns(vcpu->vm, STOP_WAIT_NS);
+}
+
 static void hart_call(struct vm_vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	uint64_t id = vcpu->run.gprs[A0];
+	bool stop = vcpu->run.gprs[A6] == COVE_HSM_HART_STOP;
 
+	if (stop && vm->contrary)
+		hear_of_start_first(vcpu);
 	event(vcpu);
-	if (vcpu->run.gprs[A6] == COVE_HSM_HART_STOP)
-		vcpu->on = false;
+	if (stop)
+		vcpu->stops++;
 	else if (id < vm->count)
-		vm->vcpus[id].on = true;
+		vm->vcpus[id].starts++;
 	pthread_cond_broadcast(&vm->change);
 }
 

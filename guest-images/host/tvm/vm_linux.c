@@ -35,7 +35,9 @@ static bool parse_flag(struct vm *vm, struct linux_options *options,
 	if (!strcmp(word, "--json"))
 		options->json = true;
 	else if (!strcmp(word, "--small"))
-		vm->large = false;
+		vm->demand = VM_DEMAND_BATCH;
+	else if (!strcmp(word, "--single"))
+		vm->demand = VM_DEMAND_PAGE;
 	else if (!strcmp(word, "--uart"))
 		options->guest.uart = true;
 	else if (!strcmp(word, "--dirty"))
@@ -147,7 +149,7 @@ static enum status run_guest(struct args *args, bool payload)
 {
 	static struct tvm tvm = { .sdid = DEFAULT_SDID };
 	static struct vm vm = {
-		.tvm = &tvm, .count = 1, .large = true, .console = -1,
+		.tvm = &tvm, .count = 1, .demand = VM_DEMAND_BLOCK, .console = -1,
 	};
 	struct linux_options options = { .guest = {
 		.memory = DEFAULT_MEMORY, .payload = payload,

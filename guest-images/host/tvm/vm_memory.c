@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/*
- * The TVM's memory: zero pages where it touches what has none, and the host's
- * part in sharing (cove.md 3.4).
- */
+/* The TVM's memory: what it has, and the host's part in sharing (cove.md 3.4). */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +9,6 @@
 
 #include "vm.h"
 
-#define BLOCK_PAGES	(BLOCK_SIZE / PAGE_SIZE)
 /* A vCPU that was told to leave its hart does so within one of these. */
 #define FENCE_TRIES	100000
 
@@ -24,13 +20,13 @@ int64_t vm_call(struct vm *vm, uint32_t fid, uint64_t a1, uint64_t a2,
 	return device_covh(vm->tvm->fd, vm->tvm->sdid, fid, args, 5, NULL);
 }
 
-static void refused(struct vm *vm, const char *call, int64_t error)
+void vm_refused(struct vm *vm, const char *call, int64_t error)
 {
 	event_error(call, error, "the TSM refuses what its guest has asked for");
 	vm_end(vm, "error");
 }
 
-static struct vm_leaf *find(struct vm *vm, uint64_t gpa, uint64_t size)
+struct vm_leaf *vm_find_leaf(struct vm *vm, uint64_t gpa, uint64_t size)
 {
 	for (size_t i = 0; i < vm->leaf_count; i++) {
 		struct vm_leaf *leaf = &vm->leaves[i];
@@ -86,89 +82,6 @@ void vm_memory_end(struct vm *vm)
 			tvm_free_area(vm->tvm, &area);
 	}
 	free(vm->leaves);
-}
-
-/* Small pages from the bottom, large ones from the top: they stay aligned. */
-static bool take_spare(struct vm *vm, uint64_t pages, uint64_t *pa)
-{
-	if (vm->spare_high - vm->spare_low < pages)
-		return false;
-	if (pages == 1) {
-		*pa = vm->tvm->spare.base + vm->spare_low++ * PAGE_SIZE;
-	} else {
-		vm->spare_high -= pages;
-		*pa = vm->tvm->spare.base + vm->spare_high * PAGE_SIZE;
-	}
-	return true;
-}
-
-static int64_t add_zero(struct vm *vm, uint64_t gpa, uint64_t pages)
-{
-	uint64_t type = pages == 1 ? COVE_TVM_PAGE_4K : COVE_TVM_PAGE_2M;
-	uint64_t pa;
-	int64_t error;
-
-	if (!take_spare(vm, pages, &pa))
-		return COVE_ERR_OUT_OF_MEMORY;
-	error = vm_call(vm, COVE_COVH_ADD_TVM_ZERO_PAGES, pa, type, 1, gpa);
-	if (!error)
-		vm_add_leaf(vm, (struct vm_leaf){ .gpa = gpa, .pa = pa, .pages = pages });
-	return error;
-}
-
-/* A whole block of the TVM's memory in which nothing is mapped. */
-static bool try_large(struct vm *vm, uint64_t gpa)
-{
-	const struct image *image = &vm->tvm->image;
-	uint64_t block = gpa & ~(BLOCK_SIZE - 1);
-
-	if (!vm->large || block < image->region_base ||
-	    block + BLOCK_SIZE > image->region_base + image->region_size ||
-	    find(vm, block, BLOCK_SIZE) || add_zero(vm, block, BLOCK_PAGES))
-		return false;
-	vm->counts.large_pages++;
-	return true;
-}
-
-static int64_t add_shared(struct vm *vm, uint64_t gpa)
-{
-	struct covh_pool_range range = {
-		.pages = 1, .flags = COVH_POOL_TOP, .sdid = vm->tvm->sdid,
-	};
-	int64_t error;
-
-	if (ioctl(vm->tvm->fd, COVH_POOL_ALLOC, &range))
-		return COVE_ERR_OUT_OF_MEMORY;
-	error = vm_call(vm, COVE_COVH_ADD_TVM_SHARED_PAGES, range.base,
-			COVE_TVM_PAGE_4K, 1, gpa);
-	if (!error)
-		vm_add_leaf(vm, (struct vm_leaf){ .gpa = gpa, .pa = range.base,
-					  .pages = 1, .shared = true });
-	return error;
-}
-
-/* The TSM knows what the region is; what it is not, it refuses. */
-void vm_demand(struct vm_vcpu *vcpu, uint64_t gpa)
-{
-	struct vm *vm = vcpu->vm;
-	int64_t error;
-
-	gpa &= ~(PAGE_SIZE - 1);
-	/* Another vCPU was here first, or its change is under way. */
-	if (find(vm, gpa, PAGE_SIZE) || vm_devices_demand(vm, gpa) ||
-	    try_large(vm, gpa))
-		return;
-	error = add_zero(vm, gpa, 1);
-	if (!error) {
-		vm->counts.zero_pages++;
-		return;
-	}
-	if (error == COVE_ERR_INVALID_ADDRESS)
-		error = add_shared(vm, gpa);
-	if (error)
-		refused(vm, "add_tvm_shared_pages", error);
-	else
-		vm->counts.shared_pages++;
 }
 
 /* Every vCPU that may still know the page is told to leave its hart. */
@@ -252,15 +165,15 @@ static int64_t take_away(struct vm *vm, struct vm_leaf *leaf)
 void vm_change_region(struct vm_vcpu *vcpu, bool share)
 {
 	uint64_t gpa = vcpu->run.gprs[A0], size = vcpu->run.gprs[A1];
-	struct vm_leaf *leaf = find(vcpu->vm, gpa, size);
+	struct vm_leaf *leaf = vm_find_leaf(vcpu->vm, gpa, size);
 	int64_t error;
 
 	if (leaf && vcpu->vm->contrary)
 		be_contrary(vcpu, leaf);
-	while ((leaf = find(vcpu->vm, gpa, size))) {
+	while ((leaf = vm_find_leaf(vcpu->vm, gpa, size))) {
 		error = take_away(vcpu->vm, leaf);
 		if (error) {
-			refused(vcpu->vm, share ? "share" : "unshare", error);
+			vm_refused(vcpu->vm, share ? "share" : "unshare", error);
 			return;
 		}
 	}
@@ -269,7 +182,7 @@ void vm_change_region(struct vm_vcpu *vcpu, bool share)
 
 bool vm_read_shared(struct vm *vm, uint64_t gpa, void *to, uint64_t size)
 {
-	struct vm_leaf *leaf = find(vm, gpa, 1);
+	struct vm_leaf *leaf = vm_find_leaf(vm, gpa, 1);
 	uint8_t *map;
 
 	if (!leaf || !leaf->shared || gpa % PAGE_SIZE + size > PAGE_SIZE)

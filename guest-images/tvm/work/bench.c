@@ -14,13 +14,14 @@
 #include "work.h"
 
 #define LIST_LENGTH	512
-#define LIST_ROUNDS	600
+#define LIST_ROUNDS	1800
 #define MATRIX		24
-#define MATRIX_ROUNDS	40
+#define MATRIX_ROUNDS	120
 #define STREAM_WORDS	(1UL << 19)
 #define STREAM_ROUNDS	4
 #define FAULT_PAGES	1024UL
 #define FAULT_ROUNDS	6
+#define TOUCH_PAGES	(48UL << 20 >> 12)
 #define SYSCALLS	40000
 #define SWITCHES	3000
 #define PAGE		4096UL
@@ -142,6 +143,15 @@ static void fault(void)
 	}
 }
 
+/* Memory that the guest has not used before, as far as it has such. */
+static void touch(void)
+{
+	volatile uint8_t *pages = map(TOUCH_PAGES * PAGE);
+
+	for (size_t i = 0; i < TOUCH_PAGES; i++)
+		pages[i * PAGE] = 1;
+}
+
 static void system_calls(void)
 {
 	for (int i = 0; i < SYSCALLS; i++)
@@ -177,6 +187,7 @@ static const struct {
 	{ "integer", NULL, integer },
 	{ "memory", prepare_memory, memory },
 	{ "fault", NULL, fault },
+	{ "touch", NULL, touch },
 	{ "syscall", NULL, system_calls },
 	{ "switch", NULL, context_switch },
 };
