@@ -26,6 +26,12 @@ _IDLE = re.compile(
     r"(?:arch_cpu_idle|default_idle_call|do_idle|cpu_startup_entry|cpu_do_idle|wait_for_interrupt"
     r"|ipi_stop|machine_power_off|secondary_start\w*|relocate_hart|wfi|sbi_hsm_hart_wait)(?:\.\w+)*"
 )
+# Where OpenSBI's other harts wait for the one that boots, which may be any: the more certain, the
+# later. The waits are inlined in functions that have other work too.
+_ROOMS = (
+    frozenset({"sbi_init", "init_warmboot", "wait_for_coldboot"}),
+    frozenset({"sbi_hsm_init", "_wait_for_boot_hart"}),
+)
 # The compiler gives parts and copies of a function names of their own.
 _COPY = re.compile(r"\.(?:part|constprop|isra|cold|lto_priv|llvm)\b.*")
 
@@ -49,3 +55,8 @@ def meaningful(functions: Iterable[str]) -> str:
 def is_idle(function: str) -> bool:
     """Tell whether a hart in this function has nothing to do."""
     return _IDLE.fullmatch(function) is not None
+
+
+def patience(function: str) -> int:
+    """Return how likely a hart in this function only waits for another one; 0 is least."""
+    return next((at for at, room in enumerate(_ROOMS, 1) if function in room), 0)

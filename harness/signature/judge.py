@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from harness.machine.deaths import Death, block_of, clean, unexpected_death
 from harness.machine.rules import WARNING
-from harness.signature.frames import function_of, is_idle, meaningful
+from harness.signature.frames import function_of, is_idle, meaningful, patience
 from harness.signature.signature import Signature, first_bad, of_check
 from harness.signature.text import normalised
 from harness.verdict import Check, Verdict
@@ -211,15 +211,17 @@ def _busy(counters: Sequence[tuple[bool, int]], describe: Describe) -> tuple[str
     """Return component and function of the hart that keeps the machine from going on.
 
     Only firmware and TSM count: they run with the host's interrupts closed, so that a hart seen
-    in them is seen there each time. Where the kernel waits differs from run to run.
+    in them is seen there each time. Where the kernel waits differs from run to run. Which hart
+    boots differs too, so that one that may wait for it is named only if there is no other.
     """
+    found_in: list[tuple[str, str]] = []
     for virtual, pc in counters:
         found = None if virtual else describe(pc)
         function = function_of(found)
         image = (found or "").partition(":")[0]
         if image in ("OpenSBI", "TSM") and not is_idle(function):
-            return image.lower(), function
-    return "", ""
+            found_in.append((image.lower(), function))
+    return min(found_in, key=lambda place: patience(place[1]), default=("", ""))
 
 
 def _stage(text: bytes) -> tuple[str, str]:

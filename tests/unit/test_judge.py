@@ -254,6 +254,25 @@ def test_hang_in_firmware_has_its_function() -> None:
     assert judged.signature.title == "tsm hang: command `x` is silent for N s"
 
 
+@pytest.mark.parametrize(
+    ("at", "named"),
+    [
+        (["sbi_hsm_init", "sbi_init"], "sbi_init"),
+        (["sbi_init", "sbi_domain_init"], "sbi_domain_init"),
+        (["sbi_hsm_hart_wait", "sbi_hsm_init"], "sbi_hsm_init"),
+        (["sbi_init", "sbi_init"], "sbi_init"),
+    ],
+)
+def test_the_same_hang_on_another_boot_hart(at: list[str], named: str) -> None:
+    def place(pc: int) -> str:
+        return f"OpenSBI: {at[pc]}+0x10 (lib/sbi/sbi.c:1)"
+
+    checks = [Check("boot", Verdict.HANG, "no sign of life for 2 s", 2.0)]
+    for first in (0, 1):
+        judged = judge_run(checks, b"", ((False, first), (False, 1 - first)), place)
+        assert judged.signature is not None and judged.signature.function == named
+
+
 def test_checks_alone() -> None:
     checks = [Check("boot", Verdict.PASS, "", 0.1), Check("launch", Verdict.FAIL, "0x12 != 7", 1)]
     found = signature_of(checks)
