@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "batch.h"
@@ -121,24 +122,6 @@ static enum status host_line(struct batch *batch)
 	return STATUS_OK;
 }
 
-/* Take a line that says something; false when there are no more. */
-static bool next_line(struct batch *batch)
-{
-	do {
-		if (batch->number == batch->count)
-			return false;
-		usage_line(++batch->number);
-	} while (!split(batch, batch->lines[batch->number - 1].text));
-	return true;
-}
-
-int64_t batch_cpu_after(const struct batch *batch, unsigned long lines)
-{
-	unsigned long next = batch->number - 1 + lines;
-
-	return next < batch->count ? batch->lines[next].cpu : -1;
-}
-
 /* What is wrong with the number is said when it is this line's turn. */
 static int64_t cpu_of(const char *text)
 {
@@ -148,29 +131,71 @@ static int64_t cpu_of(const char *text)
 	return found ? strtoll(found + sizeof(option) - 1, NULL, 0) : -1;
 }
 
-/* All lines are known before the first is made: which hart is needed next is no surprise. */
-static bool read_lines(struct batch *batch)
+static bool read_line(struct batch *batch)
 {
-	unsigned long room = 0;
+	struct batch_line line = {};
+	size_t size = 0;
 
-	for (;;) {
-		struct batch_line line = {};
-		size_t size = 0;
-
-		if (getline(&line.text, &size, batch->file) < 0) {
-			free(line.text);
-			return !ferror(batch->file);
-		}
-		line.cpu = cpu_of(line.text);
-		if (batch->count == room) {
-			room = 2 * room + 1024;
-			batch->lines = reallocarray(batch->lines, room,
-						    sizeof(*batch->lines));
-			if (!batch->lines)
-				return false;
-		}
-		batch->lines[batch->count++] = line;
+	if (getline(&line.text, &size, batch->file) < 0) {
+		free(line.text);
+		batch->whole = true;
+		return false;
 	}
+	line.cpu = cpu_of(line.text);
+	if (batch->count - batch->first == batch->room) {
+		batch->room = 2 * batch->room + 1;
+		batch->lines = reallocarray(batch->lines, batch->room,
+					    sizeof(*batch->lines));
+		if (!batch->lines) {
+			perror("tvm: batch");
+			exit(STATUS_FAILED);
+		}
+	}
+	batch->lines[batch->count++ - batch->first] = line;
+	return true;
+}
+
+/*
+ * All lines of a file are known before the first is made: which hart is needed
+ * next is no surprise. What comes through a pipe may have no end.
+ */
+static void read_ahead(struct batch *batch)
+{
+	struct stat status;
+
+	if (fstat(fileno(batch->file), &status) || !S_ISREG(status.st_mode))
+		return;
+	while (read_line(batch))
+		;
+}
+
+/* Read a line in the place of those that were made. */
+static bool read_next(struct batch *batch)
+{
+	if (batch->whole)
+		return false;
+	while (batch->first < batch->count)
+		free(batch->lines[--batch->count - batch->first].text);
+	batch->first = batch->count = batch->number;
+	return read_line(batch);
+}
+
+/* Take a line that says something; false when there are no more. */
+static bool next_line(struct batch *batch)
+{
+	do {
+		if (batch->number == batch->count && !read_next(batch))
+			return false;
+		usage_line(++batch->number);
+	} while (!split(batch, batch->lines[batch->number - 1 - batch->first].text));
+	return true;
+}
+
+int64_t batch_cpu_after(const struct batch *batch, unsigned long lines)
+{
+	unsigned long next = batch->number - 1 + lines;
+
+	return next < batch->count ? batch->lines[next - batch->first].cpu : -1;
 }
 
 static bool is_elsewhere(struct batch *batch, int64_t cpu)
@@ -205,13 +230,12 @@ static enum status all_lines(struct batch *batch)
 {
 	int64_t cpu;
 
-	if (!read_lines(batch)) {
-		perror("tvm: batch");
-		return STATUS_FAILED;
-	}
+	read_ahead(batch);
 	cpu = batch_lines(batch, -1);
 	if (cpu >= 0)
 		batch_pass(cpu);
+	if (ferror(batch->file) && batch->status == STATUS_OK)
+		return STATUS_FAILED;
 	return batch->status;
 }
 

@@ -22,8 +22,11 @@ struct batch_line {
 
 struct batch {
 	FILE *file;
+	/* What was read and is not dropped: the lines from `first` to `count` */
 	struct batch_line *lines;
-	unsigned long count;
+	unsigned long first, count, room;
+	/* The file was read to its end */
+	bool whole;
 	int fd;
 	bool brief;
 	enum status status;
