@@ -16,7 +16,9 @@ from harness.trace.ring import Event
 
 # Lines of the kernel that mean that something is wrong with it or with the driver.
 _COMPLAINT = re.compile(
-    r"BUG|WARNING|Oops|Call Trace|lockup|rcu: INFO|rcu:.* starved|hung task|blocked for more than"
+    r"BUG|WARNING|Oops|Call Trace|lockup|hung task|blocked for more than"
+    # The kernel also says how long it waits for one, and which option of its command line said so.
+    r"|rcu.*stall(?!_timeout| warnings timeout)|rcu:.* starved"
     # A kernel that checks signatures has to say that ours has none.
     r"|covh: (?!loading|module verification failed: signature)"
 )

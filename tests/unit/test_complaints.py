@@ -14,6 +14,7 @@ from harness.scenarios.smp_checks import complaints_in
         "rcu: INFO: rcu_sched self-detected stall on CPU",
         "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
         "rcu: rcu_sched kthread starved for 5256 jiffies! g-1103 f0x0 RCU_GP_WAIT_FQS(5)",
+        "rcu_sched: a stall that is told in other words",
         "watchdog: BUG: soft lockup - CPU#1 stuck for 67s! [tvm:45]",
         "WARNING: CPU: 0 PID: 33 at kernel/workqueue.c:1412",
         "INFO: task tvm:45 blocked for more than 120 seconds.",
