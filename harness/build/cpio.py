@@ -117,9 +117,14 @@ def _nod(name: str, mode: str, uid: str, gid: str, kind: str, major: str, minor:
     return Member(name, bits, int(uid), int(gid), b"", int(major), int(minor))
 
 
+def _pipe(name: str, mode: str, uid: str, gid: str) -> Member:
+    return Member(name, stat.S_IFIFO | int(mode, 8), int(uid), int(gid))
+
+
 _LINES: dict[str, Callable[..., Member]] = {
     "file": _file,
     "dir": _dir,
     "slink": _slink,
     "nod": _nod,
+    "pipe": _pipe,
 }

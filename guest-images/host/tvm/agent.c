@@ -338,17 +338,37 @@ static void make_raw(int fd)
 }
 
 /**
+ * Wait until somebody writes a line to a FIFO, such as the first process when
+ * what the commands need is there. Whoever cannot wait serves at once.
+ */
+static void wait_for_line(const char *fifo)
+{
+	int fd = open(fifo, O_RDONLY | O_CLOEXEC);
+	char line;
+
+	if (fd < 0 || read(fd, &line, 1) < 0)
+		perror(fifo);
+	if (fd >= 0)
+		close(fd);
+}
+
+/**
  * Serve the harness for good.
  *
  * Return: STATUS_USAGE where the device cannot be opened.
  */
 enum status verb_agent(struct args *args)
 {
-	const char *device = args->next < args->count ? args->words[args->next] :
-							 NULL;
+	const char *device = args_more(args) ? args_word(args, "DEVICE") : NULL;
+	const char *after = NULL;
 	struct sigaction child = { .sa_handler = on_child };
 	sigset_t blocked, waiting;
 
+	while (args_more(args)) {
+		if (strcmp(args_word(args, "option"), "--after"))
+			usage_error("agent takes DEVICE and --after FIFO");
+		after = args_word(args, "FIFO");
+	}
 	/* A write that does not block need not wait until the harness has it. */
 	agent.port = device ? open(device, O_RDWR | O_CLOEXEC | O_NONBLOCK) :
 			      fcntl(0, F_DUPFD_CLOEXEC, 20);
@@ -366,6 +386,8 @@ enum status verb_agent(struct args *args)
 	sigaddset(&blocked, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &blocked, &waiting);
 	shell_open(&agent.shell);
+	if (after)
+		wait_for_line(after);
 	for (;;)
 		serve(&waiting);
 }

@@ -68,8 +68,9 @@ static const char usage[] =
 "          --hold: more rounds than N until SIGUSR1 comes\n"
 "  contend ELF --arg EXITS [--timeout SECONDS]\n"
 "          all CPUs run one vCPU, which may be on one at a time; JSON\n"
-"  agent [DEVICE]\n"
-"          run commands for the harness, framed and with checksums\n"
+"  agent [DEVICE] [--after FIFO]\n"
+"          run commands for the harness, framed and with checksums;\n"
+"          --after: no sooner than a line comes through the FIFO\n"
 "environment: TVM_STOP_AFTER=FUNCTION[:N]: the tool stops itself (SIGSTOP) behind\n"
 "          the Nth call of that COVH function that succeeds\n"
 "exit status: 0 done, 1 guest or TSM error, 2 wrong use\n";
