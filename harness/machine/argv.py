@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config.schema import Config
@@ -59,12 +59,21 @@ class Wiring:
 
 
 def inherited_wiring(
-    folder: Path, ram: int, uart: int, shell: int, monitor: int, debugger: int
+    folder: Path, uart: str, ram: int, shell: int, monitor: int, debugger: int
 ) -> Wiring:
-    """Wire the machine to descriptors that QEMU inherits; the consoles' logs go to `folder`."""
+    """Wire the machine to descriptors that QEMU inherits; the consoles' logs go to `folder`.
+
+    Args:
+        folder: of the run.
+        uart: character device on what it inherits for UART0.
+        ram: memory file.
+        shell: socket of the command port.
+        monitor: socket of the monitor.
+        debugger: socket that waits for gdb.
+    """
     return Wiring(
         memory=f"memory-backend-file,mem-path=/proc/self/fd/{ram},share=on",
-        uart=f"socket,fd={uart},logfile={_escape(folder / 'uart.log')}",
+        uart=f"{uart},logfile={_escape(folder / 'uart.log')}",
         shell=f"socket,fd={shell},logfile={_escape(folder / 'shell.log')}",
         monitor=("-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control"),
         interrupt_log=folder / "interrupts.log",
@@ -74,12 +83,6 @@ def inherited_wiring(
             *("-gdb", f"chardev:{DEBUGGER}"),
         ),
     )
-
-
-def silent_uart(wiring: Wiring, folder: Path, output: int) -> Wiring:
-    """Return the wiring with UART0 going to an inherited pipe, and nothing coming in."""
-    log = _escape(folder / "uart.log")
-    return replace(wiring, uart=f"file,path=/proc/self/fd/{output},logfile={log}")
 
 
 def terminal_wiring(folder: Path) -> Wiring:

@@ -20,12 +20,11 @@ from harness.machine.argv import (
     inherited_wiring,
     printable,
     qemu_argv,
-    silent_uart,
     terminal_wiring,
 )
 from harness.machine.debugport import DebugPort, held_by_debugger
 from harness.machine.monitor import Monitor
-from harness.machine.pipe import OutputPipe
+from harness.machine.pipe import UartPipes
 from harness.machine.process import Qemu
 from harness.machine.ram import GuestRam
 from harness.machine.rundir import RunDir
@@ -272,7 +271,6 @@ class _Wires:
     def __init__(self, names: tuple[str, ...]) -> None:
         pairs = {name: socket.socketpair() for name in names}
         for _, theirs in pairs.values():
-            # QEMU sends a UART byte by byte, and each counts as hundreds.
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MIB)
         self.ours = {name: pair[0] for name, pair in pairs.items()}
         self.theirs = {name: pair[1] for name, pair in pairs.items()}
@@ -307,34 +305,29 @@ def start_machine(
     """
     with contextlib.ExitStack() as stack:
         ram = stack.enter_context(GuestRam(config.machine.memory_mib * _MIB))
-        wires = stack.enter_context(_Wires(("uart", "shell", "monitor")))
+        wires = stack.enter_context(_Wires(("shell", "monitor")))
+        pipes = stack.enter_context(UartPipes(deaf=silent))
         numbers = {name: end.fileno() for name, end in wires.theirs.items()}
         port = stack.enter_context(DebugPort(run.path))
         numbers["debugger"] = port.fileno()
-        wiring = inherited_wiring(run.path, ram=ram.fd, **numbers)
-        output = stack.enter_context(OutputPipe()) if silent else None
-        if output is not None:
-            numbers["output"] = output.theirs
-            wiring = silent_uart(wiring, run.path, output.theirs)
+        wiring = inherited_wiring(run.path, pipes.device, ram=ram.fd, **numbers)
         argv = [*qemu_argv(config, files, wiring), *(["-S"] if run.stopped else [])]
         run.write("command.txt", command_text(config, files, run))
         drain = Drain()
         has_shell = config.console.mode == "port"
-        # A pipe holds less than a socket, and a machine that is timed must never wait for room.
-        patient = has_shell and output is None
-        uart = drain.add("uart", output or wires.ours["uart"], patient=patient)
+        # A machine that is timed must never wait for room.
+        uart = drain.add("uart", pipes, patient=has_shell and not silent)
         shell = drain.add("shell", wires.ours["shell"]) if has_shell else None
         monitor = Monitor(wires.ours["monitor"])
         stack.callback(_write_readable, run, drain, time.monotonic())
         stack.callback(_correct_logs, drain, run)
         stack.callback(drain.finish)
         stack.callback(monitor.close)
-        qemu = Qemu(argv, [ram.fd, *numbers.values()], run.file("qemu.stderr"))
+        qemu = Qemu(argv, [ram.fd, *pipes.theirs, *numbers.values()], run.file("qemu.stderr"))
         stack.enter_context(qemu)
         wires.hand_over()
         port.hand_over()
-        if output is not None:
-            output.hand_over()
+        pipes.hand_over()
         drain.start()
         # The machine boots beside whatever is loaded from here on.
         from harness.machine.deaths import DeathWatch

@@ -134,6 +134,21 @@ def closes(chardev: str) -> Callable[[Target], None]:
     return hit
 
 
+def _noise_on_uart(target: Target) -> None:
+    """Write into the pipe that QEMU writes its UART to, as much as there is room for."""
+    for pid in qemus_of(target.run_dir):
+        with contextlib.suppress(*_ENOENT, BlockingIOError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            (option,) = [word for word in words if re.search(r"\bid=uart0\b", word)] or [""]
+            found = re.search(r"\bpath=([^,]+)", option)
+            pipe = (found[1] if found else "").replace("/self/", f"/{pid}/")
+            end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            try:
+                os.write(end, target.chance.randbytes(1 << 20))
+            finally:
+                os.close(end)
+
+
 def _debugger_vanishes(target: Target) -> None:
     """Connect to the machine as gdb does, which stops it, and be gone without a word."""
     handle = os.open(target.run_dir, os.O_RDONLY | os.O_DIRECTORY)
@@ -160,7 +175,7 @@ FAULT_KINDS = (
     Fault("SIGKILL to the watcher and teecall", _watcher_and_harness, silences=True),
     Fault("SIGKILL to QEMU", _each_qemu(signal.SIGKILL)),
     Fault("SIGSTOP to QEMU", _each_qemu(signal.SIGSTOP)),
-    Fault("UART closed", closes("uart0")),
+    Fault("noise on the UART", _noise_on_uart),
     Fault("command port closed", closes("shell")),
     Fault("monitor closed", closes("qmp")),
     Fault("debugger that vanishes", _debugger_vanishes),
