@@ -140,7 +140,7 @@ FILES = BootFiles(*(Path(f"/f/{name}") for name in ("fw", "tsm", "Image", "initr
 
 
 def test_argument_vector_has_every_image() -> None:
-    argv = qemu_argv(CONFIG, FILES, inherited_wiring(Path("/run"), 3, 4, 5, 6, 7))
+    argv = qemu_argv(CONFIG, FILES, inherited_wiring(Path("/run"), "file,path=/x", 3, 5, 6, 7))
     text = " ".join(argv)
     for part in (
         "-bios /f/fw",
@@ -149,7 +149,7 @@ def test_argument_vector_has_every_image() -> None:
         "-initrd /f/initrd",
         "-dtb /f/dtb",
         "mem-path=/proc/self/fd/3,share=on",
-        "socket,fd=4,logfile=/run/uart.log,id=uart0",
+        "file,path=/x,logfile=/run/uart.log,id=uart0",
         "virtserialport,chardev=shell,name=org.teecall.shell",
         "-machine virt,memory-backend=ram",
         "-smp 2",
@@ -159,7 +159,7 @@ def test_argument_vector_has_every_image() -> None:
 
 def test_serial_mode_has_no_port() -> None:
     config = changed(CONFIG, console=Console(mode="serial"))
-    argv = qemu_argv(config, FILES, inherited_wiring(Path("/run"), 3, 4, 5, 6, 7))
+    argv = qemu_argv(config, FILES, inherited_wiring(Path("/run"), "file,path=/x", 3, 5, 6, 7))
     assert not any("virtserialport" in word for word in argv)
     assert "teecall.console=serial" in argv[argv.index("-append") + 1]
 

@@ -155,7 +155,7 @@ def fake_machine(tmp_path: Path, script: str) -> tuple[Config, RunDir]:
 
 SAY = """
 import os, re, sys, time, signal
-fd = int(re.search(r"fd=(\\d+),logfile=[^ ]*uart", " ".join(sys.argv))[1])
+fd = int(re.search(r"path=/proc/self/fd/(\\d+),[^ ]*logfile=[^ ]*uart", " ".join(sys.argv))[1])
 def say(text): os.write(fd, text.encode())
 """
 
