@@ -21,13 +21,15 @@ class Told:
     """What a machine has answered so far.
 
     `calls` are those of the TSM and its driver in M-mode, `lines` the host's own accesses too.
-    `counts` are answers by call and error, `ids` those of all TVMs that were created.
+    `counts` are answers by call and error, `ids` those of all TVMs that were created, `raced` the
+    calls beside which another hart really wrote their parameters, as `host raced` tells.
     """
 
     calls: int = 0
     lines: int = 0
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)
     ids: set[int] = field(default_factory=set)
+    raced: int = 0
 
     def take(self, calls: Sequence[Call], answers: Sequence[Answer]) -> None:
         """Count calls that were made; where the machine has died, some have no answer."""
@@ -37,6 +39,8 @@ class Told:
             self.counts[f"{call.extension} {call.function}", answer.error] += 1
             if call.function == "create_tvm" and not answer.error:
                 self.ids.add(answer.value)
+            if call.extension == "host" and call.function == "raced":
+                self.raced += answer.value
 
     def add(self, other: Told) -> None:
         """Count what was answered to others too."""
@@ -44,3 +48,4 @@ class Told:
         self.lines += other.lines
         self.counts.update(other.counts)
         self.ids |= other.ids
+        self.raced += other.raced

@@ -78,7 +78,7 @@ def _calls_on(on: Bench) -> type[Calls]:
     return type("CallsOnMachine", (Calls,), {**rules, "bench": on})
 
 
-def difference(on: Bench, examples: int) -> Divergence | None:
+def difference(on: Bench, examples: int, *, same: bool = False) -> Divergence | None:
     """Let Hypothesis write scripts, and return what differs first, made short; None: nothing does.
 
     Calls are left out one by one: that makes it shorter than Hypothesis would, which knows of
@@ -87,12 +87,14 @@ def difference(on: Bench, examples: int) -> Divergence | None:
     Args:
         on: where the calls are made.
         examples: how many scripts there are at most.
+        same: write the same scripts each time, not others by chance.
     """
     calls = _calls_on(on)
     wanted = settings(
         max_examples=examples,
         stateful_step_count=30,
         deadline=None,
+        derandomize=same,
         database=None,
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),

@@ -31,7 +31,10 @@ def test_a_difference_is_made_short_and_replayed(tmp_path: Path) -> None:
     mutant = MUTANTS["wrong-error-code"]
     setting = f"tsm.source=path:{mutated(mutant, tmp_path)}"
     with live(tmp_path / "run", setting) as on:
-        found = difference(on, 300)
+        # By chance one set of 300 scripts in ten or so never asks for the TSM's information with a
+        # size that is too small: so these are always the same. Were they others, for a change of
+        # the rules or of Hypothesis, 3000 have it all the same.
+        found = difference(on, 3000, same=True)
         assert found is not None
     printed = found.replayable()
     assert re.search(mutant["says"], printed), printed

@@ -5,7 +5,9 @@
  * them. `--save N` keeps the value of a call, and `$N` is that value in a later
  * line: the id of a TVM is the TSM's choice. With `--flip ADDR VALUE` another
  * CPU writes VALUE, and what was there, to ADDR in turn while the call is made;
- * between `host run TVM VCPU` and `host stop` it runs that vCPU.
+ * between `host run TVM VCPU` and `host stop` it runs that vCPU. `host raced` is
+ * how many of the calls with --flip it really wrote beside: where CPUs share a
+ * core, the other one may have none while the call is made.
  * --short answers with three numbers a line.
  */
 #include <stdio.h>
@@ -112,7 +114,8 @@ static enum status host_line(struct batch *batch)
 	batch->call = (struct covh_call){};
 	if (batch->args.count < 2)
 		usage_error("what the host does is missing");
-	if (!beside_line(&batch->args, batch->fd, &done))
+	if (!flip_line(&batch->args, &batch->call) &&
+	    !beside_line(&batch->args, batch->fd, &done))
 		done = memory_line(&batch->args, &batch->call);
 	if (!done)
 		return STATUS_FAILED;

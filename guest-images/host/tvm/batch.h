@@ -55,6 +55,7 @@ void batch_wait(sem_t *event);
 /* batch_flip.c */
 bool flip_begin(int fd, const struct call_options *options);
 void flip_end(void);
+bool flip_line(struct args *args, struct covh_call *call);
 
 /* batch_beside.c */
 bool beside_line(struct args *args, int fd, bool *done);

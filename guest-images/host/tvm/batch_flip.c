@@ -28,7 +28,18 @@ static struct flip {
 	/* What was there, and what is there now and then */
 	uint64_t before;
 	uint64_t other;
+	/* How often one has taken the other's place, and how often when the call began */
+	uint64_t turns;
+	uint64_t turns_before;
+	/* Calls in which that went on all the time */
+	uint64_t raced;
 } flip;
+
+/* Turns that a call takes where the two CPUs really go on at the same time */
+#define MANY_TURNS	16
+/* Turns that are seen one by one before a call, and how long they are looked for */
+#define SEEN_TURNS	8
+#define MEET_LOOKS	200000
 
 /* Hold a value for a while, never the same: no call has a rhythm that fits. */
 static void hold(uint64_t value)
@@ -47,6 +58,7 @@ static void turn(void)
 	while (!__atomic_load_n(&flip.stop, __ATOMIC_ACQUIRE)) {
 		hold(flip.before);
 		hold(flip.other);
+		__atomic_fetch_add(&flip.turns, 2, __ATOMIC_RELAXED);
 	}
 	*flip.word = flip.before;
 	sem_post(&flip.ended);
@@ -101,6 +113,23 @@ static bool have_thread(void)
 	return flip.exists;
 }
 
+/*
+ * Wait until both CPUs go on at the same time, within reason. Where they share
+ * a core, all turns of one fall between two looks of the other.
+ */
+static void meet(void)
+{
+	uint64_t before = __atomic_load_n(&flip.turns, __ATOMIC_RELAXED);
+	unsigned int seen = 0;
+
+	for (unsigned int looks = 0; looks < MEET_LOOKS && seen < SEEN_TURNS; looks++) {
+		uint64_t turns = __atomic_load_n(&flip.turns, __ATOMIC_RELAXED);
+
+		seen += turns != before;
+		before = turns;
+	}
+}
+
 /** Begin, and wait until the other CPU has been there. */
 bool flip_begin(int fd, const struct call_options *options)
 {
@@ -113,11 +142,26 @@ bool flip_begin(int fd, const struct call_options *options)
 	flip.stop = false;
 	sem_post(&flip.begin);
 	batch_wait(&flip.begun);
+	meet();
+	flip.turns_before = __atomic_load_n(&flip.turns, __ATOMIC_RELAXED);
 	return true;
 }
 
 void flip_end(void)
 {
+	uint64_t turns = __atomic_load_n(&flip.turns, __ATOMIC_RELAXED);
+
 	__atomic_store_n(&flip.stop, true, __ATOMIC_RELEASE);
 	batch_wait(&flip.ended);
+	flip.raced += turns - flip.turns_before >= MANY_TURNS;
+}
+
+/** Do what `host raced` says: how many calls were. False when the line is another. */
+bool flip_line(struct args *args, struct covh_call *call)
+{
+	if (strcmp(args->words[args->next], "raced"))
+		return false;
+	args->next++;
+	call->value = flip.raced;
+	return true;
 }

@@ -12,7 +12,7 @@
 #include "crew.h"
 
 #define SCAUSE_ECALL_VS	10
-#define MAX_EXITS	4000
+#define MAX_EXITS	32000
 
 static struct crew_options options = { .timeout_s = 30 };
 
@@ -20,6 +20,9 @@ static struct tvm tvm;
 
 /* Words that the processes share: an end, and how often each number came. */
 enum { END, FIRST };
+
+_Static_assert(FIRST + MAX_EXITS < sizeof(((struct shared *)0)->words) / sizeof(uint64_t),
+	       "each number has a word");
 
 static void note_exit(struct crew *crew, unsigned int index,
 		      const struct covh_run *run)
@@ -45,18 +48,26 @@ static void work(struct crew *crew, unsigned int index)
 	struct covh_run run = {
 		.sdid = tvm.sdid, .tvm = tvm.id, .max_interrupts = 1,
 	};
+	uint64_t refused = 0;
 
 	while (!__atomic_load_n(&crew->shared->words[END], __ATOMIC_ACQUIRE) &&
 	       !stop_requested()) {
 		run.flags = COVH_RUN_REPLY;
 		if (ioctl(tvm.fd, COVH_RUN, &run))
 			continue;
-		if (!run.error)
+		if (run.error == COVE_ERR_INVALID_PARAM) {
+			refused++;
+		} else if (!run.error) {
+			/*
+			 * A vCPU that has come to its end is refused too. This
+			 * one had not, so another CPU was running it then.
+			 */
+			tally->refused += refused;
+			refused = 0;
 			note_exit(crew, index, &run);
-		else if (run.error == COVE_ERR_INVALID_PARAM)
-			tally->refused++;
-		else
+		} else {
 			crew_fail(tally, "run_tvm_vcpu: %s", error_name(run.error));
+		}
 	}
 }
 

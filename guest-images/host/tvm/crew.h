@@ -34,7 +34,7 @@ struct crew {
 	struct shared {
 		struct tally tally[CREW_MAX];
 		/* Of the work; all zero at first */
-		uint64_t words[4096];
+		uint64_t words[32768];
 	} *shared;
 	pid_t pid[CREW_MAX];
 };
