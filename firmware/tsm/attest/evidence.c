@@ -52,18 +52,37 @@ void attest_registers(const struct tvm *tvm,
 	       sizeof(tvm->runtime_digest));
 }
 
-/* Nobody asks for it any more: its TVM is gone or has ended. */
-static bool abandoned(const struct job *job)
+static unsigned int jobs_of(u64 tvm)
 {
-	struct tvm *tvm;
-	s64 error = tvm_lock(job->tvm, &tvm);
+	unsigned int i, count = 0;
+
+	for (i = 0; i < ARCH_TASKS; i++)
+		count += jobs[i].taken && jobs[i].tvm == tvm;
+	return count;
+}
+
+/*
+ * Nobody asks for it any more, because its TVM or vCPU is gone or has ended; or
+ * its TVM has more tasks than the one that wants it would have then, and can
+ * begin anew. A vCPU that is on a hart may be in its task at this moment, also
+ * one whose TVM another vCPU has ended.
+ */
+static bool may_take(const struct job *job, u64 tvm)
+{
+	struct tvm *owner;
+	s64 error = tvm_lock(job->tvm, &owner);
+	enum vcpu_state state;
 	bool down;
 
 	if (error)
 		return error == COVE_ERR_INVALID_PARAM;
-	down = tvm->down;
-	tvm_unlock(tvm);
-	return down;
+	state = vcpu_find(owner, job->vcpu)->state;
+	down = owner->down;
+	tvm_unlock(owner);
+	if (state == VCPU_RUNNING)
+		return false;
+	return down || state != VCPU_RUNNABLE ||
+	       jobs_of(job->tvm) > jobs_of(tvm) + 1;
 }
 
 static bool mine(const struct job *job, const struct run *run)
@@ -72,7 +91,7 @@ static bool mine(const struct job *job, const struct run *run)
 	       job->vcpu == run->vcpu->id;
 }
 
-/* The job that the vCPU has, a free one, or NULL; jobs locked */
+/* The job that the vCPU has, a free one, another's, or NULL; jobs locked */
 static struct job *find(const struct run *run)
 {
 	struct job *found = NULL;
@@ -85,7 +104,7 @@ static struct job *find(const struct run *run)
 			found = &jobs[i];
 	}
 	for (i = 0; i < ARCH_TASKS && !found; i++)
-		if (abandoned(&jobs[i]))
+		if (may_take(&jobs[i], run->tvm->id))
 			found = &jobs[i];
 	return found;
 }

@@ -84,9 +84,14 @@ void nacl_take_console(struct nacl *nacl, void *bytes, u64 count)
 	memcpy(bytes, nacl->console, count);
 }
 
+u64 nacl_see_value(struct nacl *nacl)
+{
+	return read_once(&nacl->gpr[A0]);
+}
+
 u64 nacl_take_value(struct nacl *nacl)
 {
-	u64 value = read_once(&nacl->gpr[A0]);
+	u64 value = nacl_see_value(nacl);
 
 	nacl->gpr[A0] = 0;
 	return value;

@@ -35,19 +35,27 @@ static enum due search_empty(struct run *run)
 	}
 }
 
-static void change(struct run *run, enum region_kind from,
-		   enum region_kind to)
+/*
+ * A call of the host that has begun since this vCPU came on its hart looks at
+ * the regions without the lock: they stay what they are until it is done.
+ */
+static enum due change(struct run *run, enum region_kind from,
+		       enum region_kind to)
 {
 	const struct vcpu *vcpu = run->vcpu;
-	s64 error;
+	s64 error = COVE_SUCCESS;
+	bool held;
 
 	tvm_relock(run->tvm);
-	error = tvm_change_region(run->tvm, vcpu->pending.gpa,
-				  vcpu->pending.size, from, to);
+	held = tvm_is_held(run->tvm);
+	if (!held)
+		error = tvm_change_region(run->tvm, vcpu->pending.gpa,
+					  vcpu->pending.size, from, to);
 	tvm_unlock(run->tvm);
 	/* Room was kept, and nobody else changes a range under way. */
 	if (error)
 		tsm_panic("tvm 0x%lx: a region is lost", run->tvm->id);
+	return held ? DUE_BUSY : DUE_SETTLED;
 }
 
 static enum due settle_change(struct run *run, enum region_kind before,
@@ -55,19 +63,17 @@ static enum due settle_change(struct run *run, enum region_kind before,
 			      enum region_kind after)
 {
 	struct guest_context *guest = &run->vcpu->context;
-	u64 error = nacl_take_value(run->nacl);
-	enum due due;
+	u64 error = nacl_see_value(run->nacl);
+	enum due due = error ? DUE_SETTLED : search_empty(run);
 
-	if (error) {
-		change(run, under_way, before);
-	} else {
-		due = search_empty(run);
-		if (due != DUE_SETTLED)
-			return due;
-		change(run, under_way, after);
+	if (due == DUE_SETTLED)
+		due = change(run, under_way, error ? before : after);
+	/* Otherwise the host's answer is still to be taken. */
+	if (due == DUE_SETTLED) {
+		nacl_take_value(run->nacl);
+		run_status(guest, (s64)error);
 	}
-	run_status(guest, (s64)error);
-	return DUE_SETTLED;
+	return due;
 }
 
 enum due run_take_reply(struct run *run)

@@ -151,6 +151,9 @@ static void answer_host(struct run *run, enum due due)
 	case DUE_REFUSED:
 		run->answer.error = COVE_ERR_INVALID_ADDRESS;
 		return;
+	case DUE_BUSY:
+		run->answer.error = COVE_ERR_BUSY;
+		return;
 	case DUE_LATER:
 		run->answer.interrupted = true;
 		return;

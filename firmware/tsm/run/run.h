@@ -56,6 +56,8 @@ enum due {
 	DUE_SETTLED,
 	/** The host has not done its part: its call is refused */
 	DUE_REFUSED,
+	/** Another call of the host works on the TVM */
+	DUE_BUSY,
 	/** The host has an interrupt: its call goes on later */
 	DUE_LATER,
 	/** The same exit once more */
@@ -182,6 +184,9 @@ void nacl_put_call(struct nacl *nacl, u64 eid, u64 function, u64 arg);
 void nacl_put_console(struct nacl *nacl, const void *bytes, u64 count);
 void nacl_put_carried(struct nacl *nacl, u64 count);
 void nacl_take_console(struct nacl *nacl, void *bytes, u64 count);
+
+/** a0 of the host's answer, which stays there */
+u64 nacl_see_value(struct nacl *nacl);
 
 /** a0 and a1 of the host's answer */
 u64 nacl_take_value(struct nacl *nacl);

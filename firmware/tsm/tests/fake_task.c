@@ -26,6 +26,11 @@ struct task_io *arch_task_memory(unsigned int task)
 
 enum task_end arch_task_run(unsigned int task, u64 *cause)
 {
+	void (*works)(void) = fake.task_works;
+
+	fake.task_works = NULL;
+	if (works)
+		works();
 	*cause = CAUSE_INTERRUPT | 5;
 	if (fake.task_interrupts) {
 		fake.task_interrupts--;

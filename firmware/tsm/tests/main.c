@@ -11,7 +11,8 @@ static const struct test *const suites[] = {
 	call_tests, life_tests, run_tests, vmid_tests, sbi_tests, long_tests,
 	drop_tests, stop_tests, region_tests, mmio_tests, share_tests,
 	hart_tests, console_tests, long_range_tests, random_tests,
-	attest_tests, task_tests, covi_tests, msi_tests, scrub_tests,
+	attest_tests, attest_many_tests, task_tests, covi_tests, msi_tests,
+	scrub_tests,
 };
 
 static jmp_buf failed;

@@ -43,7 +43,7 @@ extern const struct test page_tests[], fence_tests[], gstage_tests[],
 	sbi_tests[], long_tests[], drop_tests[], stop_tests[], lib_tests[],
 	region_tests[], mmio_tests[], share_tests[], hart_tests[],
 	long_range_tests[], console_tests[], random_tests[], attest_tests[],
-	task_tests[], covi_tests[], msi_tests[], scrub_tests[];
+	attest_many_tests[], task_tests[], covi_tests[], msi_tests[], scrub_tests[];
 
 /** Note a failure and leave the test */
 void test_fail(const char *file, int line, const char *what, s64 got,
@@ -94,6 +94,8 @@ struct fake {
 	bool task_crashes;
 	/** It says that its result has this size, and does nothing else */
 	u64 task_size;
+	/** Happens once while a task is at work; may be NULL */
+	void (*task_works)(void);
 	unsigned int task_starts;
 	unsigned int task_wipes;
 	/** Harts that do not run, by bit, and how often the TSM has asked */

@@ -101,6 +101,34 @@ static void give_up_page(void)
 	check_equal(FENCE(), 0);
 }
 
+/* A call that began when the vCPU was on its hart already looks at regions. */
+static void regions_stay_while_a_call_looks(void)
+{
+	static const s64 replies[] = { 0, COVE_ERR_DENIED };
+	struct run vcpu = { 0 };
+	unsigned int i;
+
+	tvm = start_tvm();
+	give_up_page();
+	check_equal(REMOVE(GPA, PAGE_SIZE), 0);
+	check_equal(tvm_lock(tvm, &vcpu.tvm), 0);
+	vcpu.vcpu = vcpu_find(vcpu.tvm, 0);
+	vcpu.nacl = test_nacl();
+	tvm_hold(vcpu.tvm);
+	tvm_unlock(vcpu.tvm);
+	for (i = 0; i < ARRAY_SIZE(replies); i++) {
+		test_nacl()->gpr[A0] = (u64)replies[i];
+		check_equal(run_take_reply(&vcpu), DUE_BUSY);
+		check_equal(tvm_region_kind(vcpu.tvm, GPA), REGION_SHARING);
+		check_equal(test_nacl()->gpr[A0], (u64)replies[i]);
+	}
+	check_equal(run_on(COVE_ERR_DENIED), COVE_ERR_BUSY);
+	tvm_let_go(vcpu.tvm);
+	check_equal(run_on(COVE_ERR_DENIED), 0);
+	check_equal(guest_got, COVE_ERR_DENIED);
+	check_equal(tvm_region_kind(vcpu.tvm, GPA), REGION_CONFIDENTIAL);
+}
+
 static void share_page(void)
 {
 	tvm = start_tvm();
@@ -285,6 +313,7 @@ const struct test share_tests[] = {
 	{ "share: the page is the host's", shared_page_is_the_hosts },
 	{ "share: and comes back", unshared_page_is_gone },
 	{ "share: refused", host_can_refuse },
+	{ "share: beside a call", regions_stay_while_a_call_looks },
 	{ "share: a running vCPU", a_running_vcpu_holds_up_the_fence },
 	{ "sizes: split and join", large_pages_split_and_join },
 	{ "sizes: joining waits", joining_waits_for_the_vcpus },
