@@ -37,6 +37,8 @@ _E = abi.Error
 def of_host_pages() -> None:
     after(nothing, "get_tsm_info", _E.SUCCESS, plain, 48)
     after(nothing, "get_tsm_info", _E.INVALID_PARAM, plain, 47)
+    after(nothing, "get_tsm_info", _E.SUCCESS, lambda a: plain(a) + 4, 48)
+    after(nothing, "get_tsm_info", _E.INVALID_ADDRESS, lambda a: plain(a) + 2, 48)
     after(ready, "get_tsm_info", _E.INVALID_ADDRESS, block, 48)
     after(nothing, "convert_pages", _E.SUCCESS, block, 512)
     after(nothing, "convert_pages", _E.INVALID_PARAM, block, 0)
@@ -72,6 +74,17 @@ def of_life() -> None:
 
         MAKERS.append(("create_tvm", error, make))
 
+    def create_from_odd_parameters(author: Author) -> None:
+        """What is there would be right; the address of it is not."""
+        ready(author)
+        directory, state = block(author), block(author) + 4 * PAGE
+        low = (1 << 32) - 1
+        words = ((directory & low) << 32, directory >> 32 | (state & low) << 32, state >> 32)
+        for at, value in enumerate(words):
+            author.emit(Call("host", "write", (author.ground.params + 8 * at, value)))
+        author.covh("create_tvm", author.ground.params + 4, 16, save=0)
+
+    MAKERS.append(("create_tvm", _E.INVALID_ADDRESS, create_from_odd_parameters))
     create(_E.SUCCESS, ready, 0, 4 * PAGE)
     create(_E.INVALID_PARAM, ready, 0, 4 * PAGE, 15)
     create(_E.INVALID_ADDRESS, ready, PAGE, 8 * PAGE)

@@ -152,6 +152,7 @@ ELSEWHERE: dict[tuple[str, abi.Error], Place] = {
             "covg retrieve_secret": {_E.NOT_SUPPORTED: "{ COVE_COVG_RETRIEVE_SECRET, { OUT, 48 },"},
         },
     ),
+    ("covg get_evidence", _E.BUSY): Place(f"{_TESTS}test_attest_many.c", "tasks_are_shared_out"),
     ("covg get_evidence", _E.FAILED): Place(f"{_TESTS}test_attest.c", "a_crash_is_an_error"),
     ("covg read_measurement", _PARAM): Place(
         f"{_TESTS}test_sbi.c", "{ GUEST_BASE, 47, 4, PARAM },"

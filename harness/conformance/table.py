@@ -84,9 +84,6 @@ REASONS: dict[tuple[str, abi.Error], str] = {
     ("promote_to_tvm", _E.AUTH): _PROMOTE,
     ("promote_to_tvm", _E.OUT_OF_MEMORY): _PROMOTE,
     ("add_tvm_page_table_pages", _E.OUT_OF_PTPAGES): "a call that gives such pages needs none",
-    ("covg get_evidence", _E.BUSY): (
-        "needs more vCPUs with evidence half made at once than the TSM has tasks"
-    ),
     ("add_tvm_shared_pages", _E.OUT_OF_PTPAGES): (
         "the suite's guest shares pages whose table its own pages need already"
     ),

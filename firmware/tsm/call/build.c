@@ -48,6 +48,8 @@ struct answer covh_create_tvm(const u64 *args)
 
 	if (args[1] < sizeof(params))
 		return answer_error(COVE_ERR_INVALID_PARAM);
+	if (args[0] & (sizeof(u64) - 1))
+		return answer_error(COVE_ERR_INVALID_ADDRESS);
 	error = host_copy_in(&params, args[0], sizeof(params));
 	if (error)
 		return answer_error(error);

@@ -65,6 +65,8 @@ struct answer covi_init_tvm_aia(const u64 *args)
 
 	if (args[2] < sizeof(params))
 		return answer_error(COVE_ERR_INVALID_PARAM);
+	if (args[1] & (sizeof(u64) - 1))
+		return answer_error(COVE_ERR_INVALID_ADDRESS);
 	error = host_copy_in(&params, args[1], sizeof(params));
 	if (error)
 		return answer_error(error);

@@ -58,6 +58,8 @@ static void test_init(void)
 		.group_index_shift = 24, .hart_index_bits = 13,
 	});
 	check_equal(covi(INIT_TVM_AIA, id, HOST_BASE, 27).error, INVALID_PARAM);
+	check_equal(covi(INIT_TVM_AIA, id, HOST_BASE + 4, 28).error,
+		    INVALID_ADDRESS);
 	check_equal(covi(INIT_TVM_AIA, id, TSM_BASE, 28).error,
 		    INVALID_ADDRESS);
 	check_equal(covi(INIT_TVM_AIA, id, POOL_BASE, 28).error,

@@ -26,7 +26,7 @@ Args = Sequence[int]
 def get_tsm_info(model: Model, args: Args, hart: int) -> Expected:
     """COVH 0."""
     wrong = Wrong()
-    wrong.if_(args[0] % 8 != 0 or not model.host_memory(args[0], _INFO_SIZE), ADDRESS)
+    wrong.if_(args[0] % 4 != 0 or not model.host_memory(args[0], _INFO_SIZE), ADDRESS)
     wrong.if_(args[1] < _INFO_SIZE, PARAM)
     refusal = wrong.expected()
     if refusal is None:
