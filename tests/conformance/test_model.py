@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness import abi
 from harness.conformance.author import KINDS, LIMIT, Step, write
+from harness.conformance.batch import Told
 from harness.conformance.calls import PAGE, Answer, Call, parse_script, script
 from harness.conformance.capability import load
 from harness.conformance.directed import cases
@@ -89,6 +90,16 @@ def test_a_wrong_answer_is_found() -> None:
         assert found is not None and found.index == index
     unanswered = judge(MACHINE, load(), calls, right[:1])
     assert unanswered is not None and unanswered.index == 1
+
+
+def test_changed_parameters_count_where_another_hart_really_wrote() -> None:
+    told = Told()
+    told.take([Call("host", "raced"), Call("host", "read", (0x90000000,))], [Answer(0, 7, 0)] * 2)
+    told.add(Told(raced=3))
+    assert told.raced == 10
+    changing = [case for case in meetings(MACHINE, load()) if any(c.flip for c in case.calls)]
+    assert changing and all(case.raced for case in changing)
+    assert all("host raced" in [call.line() for call in case.calls] for case in changing)
 
 
 def test_isolation_costs_one_entry_where_a_range_is_napot() -> None:
