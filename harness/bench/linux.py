@@ -114,6 +114,9 @@ class LinuxBench:
     def _disk_costs(self) -> dict[str, Costs]:
         return {kind: self.disk[kind].costs.without(self.disk_idle[kind].costs) for kind in _KINDS}
 
+    def _disk_spent(self) -> dict[str, int]:
+        return {kind: self.disk[kind].instructions[DISK] for kind in _KINDS}
+
     def ratios(self) -> list[Ratio]:
         """Return what is compared, in the order of the table."""
         found = []
@@ -129,7 +132,7 @@ class LinuxBench:
         name = f"touch: exits for memory / 2 MiB of {TOUCH_MIB} MiB"
         per_block = demands_per_block(self._touch_costs()["tvm"])
         found.append(Ratio(name, per_block, DEMAND_LIMIT))
-        found += [Ratio(*one) for one in disk_ratios(self._disk_costs())]
+        found += [Ratio(*one) for one in disk_ratios(self._disk_costs(), self._disk_spent())]
         ours, plain = self.launch["tvm"], self.launch["kvm"]
         whole = ours.instructions["total"] / plain.instructions["total"]
         found.append(Ratio("launch to power off: TVM / KVM guest, instructions", whole, None))
@@ -160,8 +163,7 @@ class LinuxBench:
         )
         spent = {kind: self.touch[kind].instructions[TOUCH] for kind in _KINDS}
         lines += ["", *touch_lines(self._touch_costs(), spent)]
-        spent = {kind: self.disk[kind].instructions[DISK] for kind in _KINDS}
-        lines += ["", *disk_lines(self._disk_costs(), spent)]
+        lines += ["", *disk_lines(self._disk_costs(), self._disk_spent())]
         return [*lines, "", *(ratio.line() for ratio in self.ratios())]
 
     def _launch(self, world: str) -> str:
