@@ -18,7 +18,7 @@ _SECTOR = 512
 # accesses to registers (notification; two claims, the second of which finds nothing; status;
 # acknowledgement; whether the interrupt is enabled; completion), and now and then for a timer.
 EXITS_LIMIT = 1.05
-# Each exit is two domain switches: what M-mode records is what the VMM counts, up to a timer or two.
+# Each exit is two domain switches; what M-mode records is what the VMM counts, up to a timer or so.
 COUNTS_LIMIT = 1.01
 
 

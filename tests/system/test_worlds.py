@@ -4,21 +4,43 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from harness.scenarios.worlds import orders_of
 from tests.system.conftest import Scenario
+from tests.system.kernels import NIGHTLY, check_banners, words_of
 
 pytestmark = pytest.mark.system
 
-MORE = ["--set", "worlds.seconds=120", "--set", "worlds.orders=6"]
+# Harts, the host's kernel, the guests' kernel
+CELLS = [(2, "debian", "small"), (4, "small", "small")]
+MORE_CELLS = [(2, "small", "debian"), (4, "debian", "debian")]
+ORDERS = 3
+SHORT = ["--set", "worlds.seconds=2", "--set", f"worlds.orders={ORDERS}"]
+LONG = ["--set", "worlds.seconds=120", "--set", "worlds.orders=6"]
 
 
-@pytest.mark.parametrize("harts", [2, 4])
-def test_three_worlds(scenario: Scenario, harts: int) -> None:
-    more = MORE if os.environ.get("TEECALL_NIGHTLY") else []
-    result = scenario("three-worlds", "--set", f"machine.harts={harts}", *more)
+@pytest.fixture(scope="module")
+def seeds() -> dict[int, str]:
+    """Seeds by number of harts; those of 2 and of 4 share the six orders between them."""
+    while True:
+        two, four = os.urandom(16), os.urandom(16)
+        if len({*orders_of(two, ORDERS), *orders_of(four, ORDERS)}) == 2 * ORDERS:
+            return {2: two.hex(), 4: four.hex()}
+
+
+@pytest.mark.parametrize(("harts", "host", "guest"), CELLS + (MORE_CELLS if NIGHTLY else []))
+def test_three_worlds(
+    scenario: Scenario, tmp_path: Path, seeds: dict[int, str], harts: int, host: str, guest: str
+) -> None:
+    words = [*words_of(host, guest), *(LONG if NIGHTLY else [*SHORT, "--seed", seeds[harts]])]
+    result = scenario("three-worlds", "--set", f"machine.harts={harts}", *words)
     assert result.status == 0, result.screen
     assert all(check["verdict"] == "PASS" for check in result.report["checks"]), result.screen
     rounds = result.report["metrics"]
     assert min(rounds[f"{name}_rounds"] for name in ("host", "kvm", "tvm")) > 0
+    assert result.check("teardown")["detail"].count(" then ") == 2 * (6 if NIGHTLY else ORDERS)
+    guests = dict.fromkeys(("kvm-console.log", "tvm-console.log"), guest)
+    check_banners(tmp_path / "run", {"uart.log": host, **guests})

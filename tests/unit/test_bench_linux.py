@@ -10,7 +10,6 @@ from harness.bench.linux_costs import Costs, costs_of
 from harness.bench.linux_disk import READS, disk_content, disk_ratios
 from harness.errors import MachineError
 
-
 # As measured: 256 reads, beyond the same guest without them
 PLAIN = Costs(1803)
 READ = Costs(1797, 3594, 0, 3600)
