@@ -51,6 +51,13 @@ def test_limits_are_kept_or_marked() -> None:
     assert "fault: TVM / KVM guest" in text
 
 
+def test_the_table_has_instructions_and_seconds_of_a_launch() -> None:
+    lines = bench(1, 1).lines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("launch "))
+    assert lines[at].split() == ["launch", "100", "400", "30"]
+    assert lines[at + 1].split() == ["seconds", "1.00", "2.00"]
+
+
 def test_exits_of_a_workload_are_without_those_of_the_launch() -> None:
     line = next(line for line in bench(1, 1).lines() if line.startswith("fault"))
     assert line.split()[-1] == "10"
