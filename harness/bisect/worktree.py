@@ -236,8 +236,9 @@ def bring(folder: Path, wanted: Tree) -> bool:
     # Without its state an interrupted build's slot is worth nothing.
     (folder / _STATE).unlink(missing_ok=True)
     if clean:
-        for name in ("opensbi", "output"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+        for path in (folder / "opensbi", folder / "output"):
+            if path.exists():
+                shutil.rmtree(path)
         before = {}
     names = changed(before, wanted)
     for name in names:
@@ -284,9 +285,11 @@ def forget(output: Path, names: list[str], *, made: bool = True) -> None:
         names: paths of the files from the top of the tree.
         made: remove the objects without a dependency file too.
     """
+    # By the last part only: `#include "../sbi/x.h"` has another path there for the same file.
+    last = [f"/{PurePosixPath(name).name}" for name in names]
     for dependencies in list(output.rglob("*.dep")):
         text = dependencies.read_text(encoding="utf-8", errors="surrogateescape")
-        if any(name in text for name in names):
+        if any(name in text for name in last):
             dependencies.with_suffix(".o").unlink(missing_ok=True)
             dependencies.with_suffix(".ld").unlink(missing_ok=True)
             dependencies.unlink()

@@ -87,3 +87,11 @@ def test_a_table_goes_only_when_it_may_have_changed(made: bool, tmp_path: Path) 
     forget(tmp_path, ["lib/a.c"], made=made)
     left = {"b.o", "b.dep", *([] if made else ["t.carray.o"])}
     assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_a_header_beside_the_including_file_is_found_by_its_name(tmp_path: Path) -> None:
+    """The compiler writes `#include "../sbi/x.h"` as it stands there, behind the folder's path."""
+    (tmp_path / "a.o").write_text("made")
+    (tmp_path / "a.dep").write_text(f"{tmp_path}/a.o: /s/lib/utils/a.c /s/lib/utils/../sbi/x.h")
+    forget(tmp_path, ["lib/sbi/x.h"])
+    assert not list(tmp_path.iterdir())
