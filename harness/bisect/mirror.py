@@ -68,6 +68,13 @@ def git(folder: Path, *arguments: str, given: str | None = None) -> Done:
     return Done(result.returncode, result.stdout, result.stderr)
 
 
+def is_address(where: str) -> bool:
+    """Tell whether a repository is somewhere else: `https://HOST/PATH` or, as ssh, `HOST:PATH`."""
+    # As git has it: a colon behind a slash is one of a path, and so is that of a file which exists.
+    before, colon, _ = where.partition(":")
+    return bool(colon) and "/" not in before and not Path(where).exists()
+
+
 class Mirror:
     """The copy of one repository.
 
@@ -95,7 +102,7 @@ class Mirror:
             self._note_changes()
         elif copied := self._copied(cache):
             self._origin = copied
-        elif "://" not in where and ":" not in where:
+        elif not is_address(where):
             raise UsageError(
                 f"there is no repository {where}", "name a folder with a clone, or an address"
             )

@@ -112,6 +112,7 @@ def planned(
         expected=search.progress.expected,
         fixed=fixed,
         history=dag.as_rev_list() if subject.where else "",
+        notes=tuple(subject.notes),
     )
     return Planned(subject, search, leg)
 
@@ -157,6 +158,7 @@ class Bisect:
             versions={"teecall": __version__, PROGRAM: program()},
             node=platform.node(),
             cpus=len(os.sched_getaffinity(0)),
+            directory=str(Path.cwd()),
         )
         with Journal(self.folder, self.seen) as journal:
             journal.write(begin)

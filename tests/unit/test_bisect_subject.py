@@ -73,7 +73,11 @@ def test_history_with_merges(repo: Path) -> None:
     assert subject.dag(["side"], main).merge_bases(side, main) == (base,)
     assert Search(subject.dag([base], merge), [base], merge).problem is None
     info = subject.describe(merge)
-    assert info.parents == (main, side) and info.title == "merge" and info.author == "Ann <ann@example.org>"
+    assert (
+        info.parents == (main, side)
+        and info.title == "merge"
+        and info.author == "Ann <ann@example.org>"
+    )
     info = subject.describe(main)
     assert (info.files, info.insertions, info.deletions) == (1, 1, 1)
 
