@@ -132,13 +132,13 @@ def build(
     return BuiltCandidate(
         outcome.artefacts,
         keys,
-        _identity(config, outcome.artefacts, builder.sources),
+        identity_of(config, outcome.artefacts, builder.sources),
         seconds=time.monotonic() - begun,
         built=outcome.built,
     )
 
 
-def _identity(config: Config, artefacts: Artefacts, sources: Sources) -> str:
+def identity_of(config: Config, artefacts: Artefacts, sources: Sources) -> str:
     """Hash what a run depends on: the files it boots from, the emulator, what it builds, settings.
 
     A setting that names a file stands for the file's content, which may be another one later.

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shlex
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.bisect.judge import ScriptRan
+from harness.bisect.orphans import none_left
 from harness.bisect.subject_build import BuiltCandidate, build
 from harness.build.builder import build_all
 from harness.build.share import VARIABLE
@@ -164,7 +164,9 @@ class ScriptJob:
 
 
 def run_script(job: ScriptJob) -> ScriptRan:
-    """Run a script in a session of its own; what it leaves running ends with it.
+    """Run a script in a session of its own; what it leaves running ends with it, and on ctrl-C.
+
+    All that this process has started besides ends then too.
 
     Raises:
         InfraError: its output cannot be kept.
@@ -172,7 +174,8 @@ def run_script(job: ScriptJob) -> ScriptRan:
     started = time.monotonic()
     new_run(job.folder)
     log = job.folder / "script.log"
-    with log.open("wb") as output:
+    code: int | None = None
+    with log.open("wb") as output, none_left(), suppress(subprocess.TimeoutExpired):
         process = subprocess.Popen(
             ["/bin/sh", "-c", job.command],
             stdin=subprocess.DEVNULL,
@@ -181,15 +184,7 @@ def run_script(job: ScriptJob) -> ScriptRan:
             env={**os.environ, **job.environment},
             start_new_session=True,
         )
-        code: int | None = None
-        try:
-            code = process.wait(job.limit_s)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        code = process.wait(job.limit_s)
     return ScriptRan(code, _tail(log), time.monotonic() - started)
 
 

@@ -6,14 +6,19 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness import resources
 from harness.bisect.problems import UnrelatedHistories
 from harness.bisect.search import Search
 from harness.bisect.subject import Subject, SubjectOptions, subject_for
+from harness.bisect.subject_build import identity_of
 from harness.bisect.worktree import Item, forget, needs_clean
+from harness.build.artefacts import Artefacts
 from harness.config.load import load
 from harness.errors import BuildError, InfraError, UsageError
 from harness.sources.resolve import Sources
@@ -301,3 +306,38 @@ def test_tree_of_a_bare_repository_is_whole(repo: Path, tmp_path: Path) -> None:
     config = load((), (f"opensbi.source=git:{bare}@{last}",)).value
     place = Sources(config, QuietUi(), cache=tmp_path / "cache").materialise("opensbi")
     assert (place / "folder/a").read_text() == "1"
+
+
+def test_identity_is_all_that_a_run_depends_on(tmp_path: Path) -> None:
+    names = [
+        field.name for field in fields(Artefacts) if field.name not in ("versions", "is_payload")
+    ]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    paths: dict[str, Any] = {name: tmp_path / name for name in names}
+    made = Artefacts(**paths)
+    kernel = tmp_path / "Image"
+    guests = tmp_path / "guests"
+    shutil.copytree(resources.guest_images() / "tvm", guests)
+    settings = (f"tvm.kernel={kernel}", f"tvm.source=path:{guests}")
+
+    def identity(*more: str) -> str:
+        config = load((), (*settings, *more)).value
+        return identity_of(config, made, Sources(config, QuietUi(), cache=tmp_path / "cache"))
+
+    kernel.write_text("one")
+    seen = [identity()]
+    assert identity() == seen[0] == identity("opensbi.flags=[-O1]")
+    seen += [identity("machine.harts=3"), identity("tvm.flags=[-O1]")]
+    # A guest's kernel at the same path, and what scenarios build for themselves.
+    kernel.write_text("two")
+    seen.append(identity())
+    (guests / "linux/init").write_text("#!/bin/sh\n")
+    seen.append(identity())
+    for name in set(names) - {"opensbi_elf", "vmlinux"}:
+        (tmp_path / name).write_text("other")
+        seen.append(identity())
+    assert len(set(seen)) == len(seen)
+    # Symbols are not the machine.
+    (tmp_path / "vmlinux").write_text("other")
+    assert identity() == seen[-1]
