@@ -140,7 +140,7 @@ def command(
     from harness.build.share import VARIABLE
 
     if resume is not None:
-        _alone("--resume", {"resume", "json", "quiet", "verbose", "jobs"})
+        _alone("--resume", {"resume", "json_file", "quiet", "verbose", "jobs"})
         return _resume(find(resume or None), jobs, options.quiet, result)
     if component is None or not good or bad is None:
         raise UsageError("a search needs --component, --good and --bad", "or --resume")
