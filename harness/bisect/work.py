@@ -180,17 +180,21 @@ def run_script(job: ScriptJob) -> ScriptRan:
     started = time.monotonic()
     new_run(job.folder)
     code: int | None = None
-    with _Log(job.folder / "script.log") as log:
-        with none_left(), suppress(subprocess.TimeoutExpired):
-            process = subprocess.Popen(
-                ["/bin/sh", "-c", job.command],
-                stdin=subprocess.DEVNULL,
-                stdout=log.end,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **job.environment},
-                start_new_session=True,
-            )
-            code = process.wait(job.limit_s)
+    # What is left behind ends before the log does, which waits for it.
+    with (
+        _Log(job.folder / "script.log") as log,
+        none_left(),
+        suppress(subprocess.TimeoutExpired),
+    ):
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", job.command],
+            stdin=subprocess.DEVNULL,
+            stdout=log.end,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **job.environment},
+            start_new_session=True,
+        )
+        code = process.wait(job.limit_s)
     lines = log.last.decode(errors="replace").splitlines()
     tail = tuple(line for line in lines if line.strip())[-_TAIL_LINES:]
     return ScriptRan(code, tail, time.monotonic() - started)

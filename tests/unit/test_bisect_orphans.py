@@ -30,8 +30,9 @@ def run_in_a_process(job: ScriptJob) -> ScriptRan:
 )
 def test_what_a_script_leaves_ends_with_it(end: str, code: int | None, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    command = f"{_LEAVES.format(pids)} {end}"
-    job = ScriptJob(command, "1", "qemu", (), tmp_path / "run", 1.0)
+    all_there = f"until test $(wc -l <{pids}) = 3; do sleep 0.05; done"
+    command = f"{_LEAVES.format(pids)} & {all_there}; {end}"
+    job = ScriptJob(command, "1", "qemu", (), tmp_path / "run", 60.0 if code else 3.0)
     assert run_in_a_process(job).code == code
     started = [int(line) for line in pids.read_text().split()]
     assert len(started) == 3
