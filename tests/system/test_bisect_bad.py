@@ -126,6 +126,27 @@ def test_script_that_says_nothing_still_judges(tmp_path: Path) -> None:
     assert "it printed nothing" in done.stdout
 
 
+def test_a_journal_that_was_changed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = "test $TEECALL_CANDIDATE -lt 4"
+    assert not teecall("bisect", *_VALUES, *_SURE, "--script", script, "--out", str(out)).returncode
+    lines = (out / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    steps = [line for line in lines if b'"event":"trial"' in line]
+    left = [line for line in lines if b'"event":"answer"' not in line and b'"end"' not in line]
+    foreign = [line.replace(b'"candidate":"3"', b'"candidate":"9"') for line in left]
+    assert foreign != left
+    (out / "journal.jsonl").write_bytes(b"".join(foreign))
+    said = teecall("bisect", "--resume", str(out))
+    assert said.returncode == 2 and "a trial of 9, which is not in the history" in said.stdout
+    # A line that cannot be read is a trial that is made again.
+    damaged = [line[:40] + b"\n" if line == steps[-1] else line for line in left]
+    (out / "journal.jsonl").write_bytes(b"".join(damaged))
+    said = teecall("bisect", "--resume", str(out))
+    assert said.returncode == 0 and "1 lines of the journal could not be read" in said.stdout
+    assert load_bisection(out).answers[0].culprits == ("4",)
+    assert len(load_bisection(out).steps()) == len(steps)
+
+
 def test_a_script_is_found_again_from_another_folder(tmp_path: Path) -> None:
     """What is not there would be the verdict BAD (127) for all that is left."""
     here, there = tmp_path / "he re", tmp_path / "there"
