@@ -47,14 +47,11 @@ _MADE_FROM = re.compile(
 _BUILT_LATER = (
     "abi",
     "audit",
-    "bench",
     "busybox",
-    "cost",
     "covi",
     "launch",
     "linux",
     "sweep",
-    "tsm-parts",
     "tvm",
 )
 
