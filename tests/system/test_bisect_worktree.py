@@ -18,6 +18,7 @@ from harness.build.firmware import OpenSbiRecipe
 from harness.build.jobs import Jobserver, Tools
 from harness.build.recipe import Bench, Facts
 from harness.config.load import load
+from harness.errors import BuildError
 from harness.files import locked
 from harness.sources.resolve import Sources
 from harness.ui import QuietUi
@@ -167,6 +168,55 @@ def _check_second_slot(
         untouched.write_bytes(sound)
         assert build(kept, settings["docs"], folder) == before
     assert not kept.clean
+
+
+class Compiles(KeptOpenSbiRecipe):
+    """Needs a file of the tree, and makes the images of nothing; `began` has all `clean`."""
+
+    failing = 0
+    began: list[bool | None]
+
+    def build(self, bench: Bench) -> None:
+        try:
+            super().build(bench)
+        finally:
+            self.began = [*getattr(self, "began", []), self.clean]
+
+    def compile(self, bench: Bench, tree: Path, output: Path) -> None:
+        output.mkdir(exist_ok=True)
+        if not (tree / "lib/sbi/sbi_trap.c").is_file():
+            self.failing += 1
+            raise BuildError("no rule to make target", "see the log")
+        for name in _FILES:
+            (bench.out / name).write_text("made")
+
+
+def test_harm_to_a_kept_tree_says_nothing_about_a_commit(
+    history: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    repo, commits = history
+    subject = subject_for("opensbi", str(repo), SubjectOptions(cache=tmp_path / "cache"))
+    kept = Compiles(tmp_path / "slots")
+
+    def builds(recipe: Compiles, rev: str) -> None:
+        build(recipe, subject.settings(subject.resolve(rev)), tmp_path / "kept")
+
+    builds(kept, commits["header"])
+    (slot,) = tmp_path.glob("slots/opensbi-*/0")
+    (slot / "opensbi/lib/sbi/sbi_trap.c").unlink()
+    builds(kept, commits["includes"])
+    builds(kept, commits["header"])
+    assert kept.began == [True, True, False] and kept.failing == 1
+    # At another place the paths in dependency files are wrong.
+    shutil.move(tmp_path / "slots", tmp_path / "moved")
+    moved = Compiles(tmp_path / "moved")
+    builds(moved, commits["includes"])
+    builds(moved, commits["header"])
+    # A commit that does not build does not, from nothing either.
+    (repo / "lib/sbi/sbi_trap.c").unlink()
+    with pytest.raises(BuildError):
+        builds(moved, commit(repo))
+    assert moved.began == [True, False, True] and moved.failing == 1
 
 
 def test_stock_has_upstreams_bits(history: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
