@@ -115,8 +115,7 @@ class LegRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="leg")
     """A search begins: its name, how many candidates, and how many trials are expected.
 
     `fixed` are settings of the configuration that stay in this search: the other tree's end.
-    `history` is the `Dag` as `Dag.from_rev_list` reads it; empty for a list of values. `notes` are
-    what the user should know of the repository (`Subject.notes`).
+    `history` is the `Dag` as `Dag.from_rev_list` reads it; empty for values. `notes`: `Subject`.
     """
 
     dt: str
