@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import secrets
 import shutil
 import time
 from pathlib import Path
 
+from harness.bisect.journal import JOURNAL_FILE
 from harness.errors import UsageError
 from harness.resources import cache_dir
 
@@ -27,11 +29,23 @@ def kept() -> list[Path]:
 
 
 def new_folder() -> Path:
-    """Return the folder of a new bisection; the oldest of many are removed."""
+    """Return the folder of a new bisection; the oldest of many that do not go on are removed."""
     old = kept()
     for folder in old[: max(0, len(old) - _KEEP + 1)]:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not _goes_on(folder):
+            shutil.rmtree(folder, ignore_errors=True)
     return folder_of() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def _goes_on(folder: Path) -> bool:
+    try:
+        with (folder / JOURNAL_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def find(name: str | None) -> Path:
@@ -40,8 +54,8 @@ def find(name: str | None) -> Path:
     Raises:
         UsageError: there is none, or several have this name.
     """
-    if name and (Path(name) / "journal.jsonl").is_file():
-        return Path(name).absolute()
+    if name and (Path(name) / JOURNAL_FILE).is_file():
+        return Path(name).resolve()
     found = kept()
     if name:
         found = [path for path in found if path.name.startswith(name) or path.name.endswith(name)]

@@ -86,7 +86,8 @@ class OptionsRecord(Struct, frozen=True, kw_only=True):
 class BeginRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="begin"):
     """A bisection begins: all that it is told. `trees` are one, or two with `--also`.
 
-    `versions` are those of teecall, QEMU and the sources at the start, as far as known.
+    `versions` are those of teecall, QEMU and the sources at the start, as far as known. `directory`
+    is where it was begun: what settings and scripts name without a full path is there.
     """
 
     dt: str
@@ -99,6 +100,7 @@ class BeginRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="beg
     versions: dict[str, str] = field(default_factory=dict)
     node: str = ""
     cpus: int = 0
+    directory: str = ""
 
 
 class ResumeRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="resume"):
@@ -113,7 +115,7 @@ class LegRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="leg")
     """A search begins: its name, how many candidates, and how many trials are expected.
 
     `fixed` are settings of the configuration that stay in this search: the other tree's end.
-    `history` is the `Dag` as `Dag.from_rev_list` reads it; empty for a list of values.
+    `history` is the `Dag` as `Dag.from_rev_list` reads it; empty for values. `notes`: `Subject`.
     """
 
     dt: str
@@ -124,6 +126,7 @@ class LegRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="leg")
     expected: int
     fixed: tuple[str, ...] = ()
     history: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class BuildRecord(Struct, frozen=True, kw_only=True, tag_field="event", tag="build"):

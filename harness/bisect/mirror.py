@@ -49,6 +49,8 @@ def git(folder: Path, *arguments: str, given: str | None = None) -> Done:
     """
     clean = {k: v for k, v in os.environ.items() if not _ELSEWHERE.fullmatch(k)}
     calm = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    # A partial clone of the user's would be written to when git misses something there.
+    calm["GIT_NO_LAZY_FETCH"] = "1"
     command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
     try:
         result = subprocess.run(
@@ -64,6 +66,13 @@ def git(folder: Path, *arguments: str, given: str | None = None) -> Done:
     if "No space left on device" in result.stderr or "Disk quota" in result.stderr:
         raise no_space(folder)
     return Done(result.returncode, result.stdout, result.stderr)
+
+
+def is_address(where: str) -> bool:
+    """Tell whether a repository is somewhere else: `https://HOST/PATH` or, as ssh, `HOST:PATH`."""
+    # As git has it: a colon behind a slash is one of a path, and so is that of a file which exists.
+    before, colon, _ = where.partition(":")
+    return bool(colon) and "/" not in before and not Path(where).exists()
 
 
 class Mirror:
@@ -86,22 +95,28 @@ class Mirror:
     def __init__(self, where: str, cache: Path, *, offline: bool = False) -> None:
         self.where = where
         self.notes: list[str] = []
-        self.local = Path(where).expanduser().is_dir()
-        if self.local:
-            self._here = Path(where).expanduser().absolute()
+        self._here = Path(where).expanduser().absolute()
+        self.local = True
+        if self._here.is_dir():
             self._origin = self._common_folder()
             self._note_changes()
-        elif "://" not in where and ":" not in where:
+        elif copied := self._copied(cache):
+            self._origin = copied
+        elif not is_address(where):
             raise UsageError(
                 f"there is no repository {where}", "name a folder with a clone, or an address"
             )
         else:
-            self._origin = where
-        name = hashlib.sha256(self._origin.encode()).hexdigest()[:16]
+            self._origin, self.local = where, False
         # For an address this is the copy that `git:ADDRESS@REV` sources use too.
-        self.folder = cache / ("bisect" if self.local else "git") / f"{name}.git"
+        self.folder = _place(cache / ("bisect" if self.local else "git"), self._origin)
         self._lock = self.folder.with_suffix(".lock")
         self._fill(offline)
+
+    def _copied(self, cache: Path) -> str | None:
+        """Return what a repository that is gone was copied from; None when it was not copied."""
+        known = (str(self._here / ".git"), str(self._here))
+        return next((o for o in known if (_place(cache / "bisect", o) / "HEAD").is_file()), None)
 
     def _common_folder(self) -> str:
         found = git(self._here, "rev-parse", "--path-format=absolute", "--git-common-dir")
@@ -146,7 +161,10 @@ class Mirror:
         with scratch(self.folder.parent, "clone") as temporary:
             new = temporary / "new.git"
             made = git(
-                temporary, "-c", "gc.auto=0", "clone", "--quiet", "--mirror", self._origin, str(new)
+                temporary,
+                *("-c", "gc.auto=0", "clone", "--quiet", "--mirror"),
+                # A clone that borrows objects from another one is copied with them.
+                *("--dissociate", self._origin, str(new)),
             )
             if made.status:
                 kind = UsageError if self.local else SourceError
@@ -223,6 +241,32 @@ class Mirror:
         """Return the commits whose parents a shallow clone lacks; none in a full clone."""
         return _shallow(self.folder)
 
+    def lacks(self, ends: Sequence[str], bases: Sequence[str]) -> bool:
+        """Tell whether objects are missing that commits need, as they are in a partial clone.
+
+        What has come to the user's clone since it was copied is copied first.
+
+        Args:
+            ends: commits, with all between them and `bases`.
+            bases: their oldest ancestors that are looked at.
+        """
+        if not self.local or not self._partial or not self._lacks(ends, bases):
+            return False
+        with locked(self._lock), disk_errors(self.folder.parent):
+            self._clone()
+        return self._lacks(ends, bases)
+
+    def _lacks(self, ends: Sequence[str], bases: Sequence[str]) -> bool:
+        between = [*ends, *(f"^{base}" for base in bases)]
+        command = ["rev-list", "--objects", "--no-object-names", "--missing=print"]
+        asked = (between, ["--no-walk", *ends, *bases])
+        return any("?" in self.read(*command, *words) for words in asked)
+
+    @property
+    def _partial(self) -> bool:
+        found = git(self._here, "config", "--get-regexp", r"^remote\..*\.promisor$")
+        return bool(found.out)
+
     def read(self, *arguments: str, given: str | None = None) -> str:
         """Return what git prints about the copy.
 
@@ -252,6 +296,10 @@ class Mirror:
         """Return `rev-list --parents --boundary` of a selection, which `Dag` reads."""
         flat = [item for part in selection for item in ([part] if isinstance(part, str) else part)]
         return self.read("rev-list", "--parents", "--boundary", "--stdin", given="\n".join(flat))
+
+
+def _place(folder: Path, origin: str) -> Path:
+    return folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:16]}.git"
 
 
 def _shallow(folder: Path) -> frozenset[str]:

@@ -13,6 +13,8 @@ from harness.ui import styled
 _ID = 12
 _DIFF = 40
 _TITLE = 60
+# Lines of a commit's message.
+_BODY = 20
 _COLOURS = {"GOOD": "green", "BAD": "red", "SKIP": "yellow", "INFRA": "yellow"}
 _SIGNS = {"replace": "!", "delete": "-", "insert": "+", "equal": " ", "gap": " "}
 
@@ -89,6 +91,10 @@ def _culprit(culprit: Culprit, *, alone: bool) -> Iterator[str]:
         if value:
             yield f"  {name}: {clean(value, 200)}"
     yield f"    {clean(culprit.told.title, 200)}"
+    body = culprit.told.body.split("\n") if culprit.told.body else []
+    yield from (f"    {clean(line, 200)}".rstrip() for line in ["", *body][: _BODY + 1] if body)
+    if len(body) > _BODY:
+        yield f"    … {len(body) - _BODY} more lines"
     if culprit.stat:
         yield f"  {culprit.stat}"
 

@@ -90,7 +90,8 @@ def planned(
     """Return a search with all that a journal has of it.
 
     Raises:
-        UsageError: a revision does not exist, or the judge's options do not fit.
+        UsageError: a revision does not exist, the judge's options do not fit, or the journal has
+            other commits.
         UnrelatedHistories, WrongOrder: the ends do not go together.
     """
     given = SubjectOptions(tree.values, tree.stock, offline=options.offline)
@@ -101,7 +102,12 @@ def planned(
     ends = ((bad,), good[0]) if options.find_fix else (good, bad)
     dag = subject.dag(*ends)
     how = search_options(options, judge)
-    seen = past.observations(name) if past is not None else ()
+    seen = past.observations(name) if past is not None else []
+    if strange := [each.commit for each in seen if each.commit not in dag.parents]:
+        raise UsageError(
+            f"the journal has a trial of {strange[0]}, which is not in the history",
+            "somebody has changed it; begin a new search",
+        )
     search = Search(dag, good, bad, how, seen)
     leg = LegRecord(
         dt=now(),
@@ -112,6 +118,7 @@ def planned(
         expected=search.progress.expected,
         fixed=fixed,
         history=dag.as_rev_list() if subject.where else "",
+        notes=tuple(subject.notes),
     )
     return Planned(subject, search, leg)
 
@@ -157,6 +164,7 @@ class Bisect:
             versions={"teecall": __version__, PROGRAM: program()},
             node=platform.node(),
             cpus=len(os.sched_getaffinity(0)),
+            directory=str(Path.cwd()),
         )
         with Journal(self.folder, self.seen) as journal:
             journal.write(begin)

@@ -72,7 +72,9 @@ class Search:
     ) -> None:
         fixing = options.find_fix
         if fixing and len(good) != 1:
-            raise SearchProblem("a fix is searched between one good and one bad commit")
+            raise SearchProblem(
+                "a fix is searched between one good and one bad commit", "give --good once"
+            )
         old, new = ((bad,), good[0]) if fixing else (tuple(good), bad)
         self.options = options
         self.candidates = Candidates(dag, old, new, first_parent=options.first_parent)

@@ -37,7 +37,8 @@ def seed(source: Path, target: Path, state: str) -> None:
             shutil.rmtree(target / name, ignore_errors=True)
             shutil.copytree(source / name, target / name, symlinks=True)
         _rename(target / "output", os.fsencode(f"{source}/"), os.fsencode(f"{target}/"))
-    write_atomic(target / state, (source / state).read_text(encoding="utf-8"))
+    text = (source / state).read_text(encoding="utf-8")
+    write_atomic(target / state, text.replace(str(source), str(target)))
 
 
 def _rename(output: Path, old: bytes, new: bytes) -> None:

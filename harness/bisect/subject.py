@@ -35,8 +35,7 @@ class CandidateInfo:
         files: how many files it changes against its first parent, in the whole repository.
         insertions: how many lines it adds.
         deletions: how many lines it removes.
-        touched: whether it changes what its component is built from (`Subject.content` differs
-            from that of its first parent).
+        body: the rest of the commit's message; empty for a value.
     """
 
     candidate: str
@@ -47,12 +46,7 @@ class CandidateInfo:
     files: int = 0
     insertions: int = 0
     deletions: int = 0
-    touched: bool = True
-
-    @property
-    def merge(self) -> bool:
-        """Whether it is a merge."""
-        return len(self.parents) > 1
+    body: str = ""
 
 
 class Subject(Protocol):
@@ -104,15 +98,6 @@ class Subject(Protocol):
             BuildError: the candidate lacks the component, so that it cannot be tested.
         """
 
-    def reproduce(self, candidate: str) -> tuple[str, ...]:
-        """Return the assignments to show: as `settings`, with the repository that the user has."""
-
-    def content(self, candidate: str) -> str:
-        """Return an id of all that the candidate brings: equal ids make equal builds.
-
-        It takes a millisecond and builds nothing; empty when the candidate lacks the component.
-        """
-
     def describe(self, candidate: str) -> CandidateInfo:
         """Return what a report says of a candidate."""
 
@@ -121,21 +106,6 @@ class Subject(Protocol):
 
         Raises:
             InfraError: the repository is gone, or the disk is full.
-        """
-
-    def log_between(self, old: str, new: str, limit: int = 50) -> list[CandidateInfo]:
-        """Return the candidates in `new` and not in `old`, newest first, without line counts.
-
-        Args:
-            old: a candidate.
-            new: a candidate.
-            limit: the most to return.
-        """
-
-    def diff(self, candidate: str, limit: int = 400) -> str:
-        """Return the patch of a candidate against its first parent, at most `limit` lines.
-
-        Only what the component is built from is in it. For a value: the two values.
         """
 
 

@@ -21,12 +21,14 @@ from harness.config.schema import Config
 from harness.config.settings import assignments
 from harness.errors import BuildError
 from harness.files import sha256_of
+from harness.sources.resolve import Sources
 from harness.ui import Ui
 
 # What the machine reads. The ELF files beside it only have symbols, which name lines of source.
 _BOOTED = (
     "opensbi_bin",
     "tsm_elf",
+    "tsm2_elf",
     "kernel_image",
     "initrd",
     "hello_elf",
@@ -39,6 +41,18 @@ _BOOTED = (
 _MADE_FROM = re.compile(
     r"(\w+\.(source|overlay|abi|files|flags)|opensbi\.version|tsm\.elf|host\.(kernel|initrd)"
     r"|tvm\.payload|qemu\.binary|build\.\w+)="
+)
+# What scenarios build for themselves is made from these, beside what the machine boots from: guests
+# with their kernels, and payloads.
+_BUILT_LATER = (
+    "abi",
+    "audit",
+    "busybox",
+    "covi",
+    "launch",
+    "linux",
+    "sweep",
+    "tvm",
 )
 
 
@@ -115,14 +129,17 @@ def build(
     return BuiltCandidate(
         outcome.artefacts,
         keys,
-        _identity(config, outcome.artefacts),
+        identity_of(config, outcome.artefacts, builder.sources),
         seconds=time.monotonic() - begun,
         built=outcome.built,
     )
 
 
-def _identity(config: Config, artefacts: Artefacts) -> str:
-    """Hash what the machine is: the files it boots from, the emulator, and the settings."""
+def identity_of(config: Config, artefacts: Artefacts, sources: Sources) -> str:
+    """Hash what a run depends on: the files it boots from, the emulator, what it builds, settings.
+
+    A setting that names a file stands for the file's content, which may be another one later.
+    """
     files = {
         name: sha256_of(path)
         for name in _BOOTED
@@ -130,6 +147,13 @@ def _identity(config: Config, artefacts: Artefacts) -> str:
     }
     program = shutil.which(config.qemu.binary)
     emulator = sha256_of(Path(program)) if program else config.qemu.binary
-    kept = [text for text in assignments(config) if not _MADE_FROM.match(text)]
-    state = json.dumps([files, emulator, kept], sort_keys=True)
+    later = [sources.identify(name).id for name in _BUILT_LATER]
+    kept = [_content(text) for text in assignments(config) if not _MADE_FROM.match(text)]
+    state = json.dumps([files, emulator, later, list(config.tvm.flags), kept], sort_keys=True)
     return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _content(setting: str) -> str:
+    key, _, value = setting.partition("=")
+    path = Path(value)
+    return f"{key}={sha256_of(path)}" if path.is_absolute() and path.is_file() else setting

@@ -10,9 +10,8 @@ two, both are searched together (`--also`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache as remembered
 from pathlib import Path
 
 from harness import resources
@@ -22,7 +21,8 @@ from harness.bisect.problems import UnrelatedHistories
 from harness.bisect.subject import CandidateInfo, SubjectOptions
 from harness.errors import BuildError, UsageError
 
-_FIELDS = "%H%x1f%s%x1f%an <%ae>%x1f%cI%x1f%P"
+# A message may have every character but NUL in it.
+_FIELDS = "%H%x00%s%x00%an <%ae>%x00%cI%x00%P%x00%b"
 _SHOWN = 12
 
 
@@ -94,7 +94,6 @@ class GitSubject:
         self.notes: Sequence[str] = mirror.notes
         self._parts = PARTS[component]
         self._extra = tuple(extra)
-        self._trees: Callable[[str], tuple[str | None, ...]] = remembered(self._find_trees)
 
     def resolve(self, rev: str) -> str:
         """Return the full id of a commit."""
@@ -124,6 +123,11 @@ class GitSubject:
                 f"{min(cut)[:_SHOWN]}",
                 f"run `git -C {self.where} fetch --unshallow`, or choose ends it has",
             )
+        if self.mirror.lacks([*goods, bad], bases):
+            raise UsageError(
+                f"{self.where} is a partial clone: it lacks files of commits between the ends",
+                f"run `git -C {self.where} fetch --refetch --no-filter`",
+            )
         for end in goods:
             if not dag.merge_bases(end, bad):
                 raise UnrelatedHistories(
@@ -131,34 +135,20 @@ class GitSubject:
                     "name two commits of one history",
                 )
 
-    def _find_trees(self, candidate: str) -> tuple[str | None, ...]:
-        return tuple(self.mirror.tree_of(candidate, part.folder) for part in self._parts)
-
     def settings(self, candidate: str) -> tuple[str, ...]:
         """Return the assignments that name the candidate's trees in the copy."""
-        return self._assign(candidate, str(self.mirror.folder))
-
-    def reproduce(self, candidate: str) -> tuple[str, ...]:
-        """Return the assignments that name the candidate in the user's repository."""
-        where = str(Path(self.where).expanduser().absolute()) if self.mirror.local else self.where
-        return self._assign(candidate, where)
-
-    def _assign(self, candidate: str, where: str) -> tuple[str, ...]:
         found = []
-        for part, tree in zip(self._parts, self._trees(candidate), strict=True):
+        for part in self._parts:
+            tree = self.mirror.tree_of(candidate, part.folder)
             if tree is None:
                 raise BuildError(
                     f"commit {candidate[:_SHOWN]} has no {part.folder}",
                     "it cannot be tested; choose ends that have it",
                 )
             # A tree's id is a revision like any other. For a whole repository the commit says more.
-            found.append(f"{part.key}=git:{where}@{tree if part.folder else candidate}")
+            rev = tree if part.folder else candidate
+            found.append(f"{part.key}=git:{self.mirror.folder}@{rev}")
         return (*found, *self._extra)
-
-    def content(self, candidate: str) -> str:
-        """Return the tree ids of what the candidate brings."""
-        trees = self._trees(candidate)
-        return " ".join(tree or "" for tree in trees) if all(trees) else ""
 
     def prepare(self, candidate: str) -> None:
         """Check that the copy has the candidate, and fetch it when it has not."""
@@ -166,21 +156,13 @@ class GitSubject:
 
     def describe(self, candidate: str) -> CandidateInfo:
         """Return what git knows of a commit."""
-        text = self.mirror.read("log", "-1", f"--format={_FIELDS}", candidate)
-        info = _info(text.rstrip("\n"))
-        first = info.parents[0] if info.parents else None
-        files, added, removed = self._numbers(candidate, first)
-        return CandidateInfo(
-            info.candidate,
-            info.title,
-            info.author,
-            info.date,
-            info.parents,
-            files,
-            added,
-            removed,
-            touched=first is None or self.content(candidate) != self.content(first),
+        text = self.mirror.read(
+            "log", "-1", "--no-show-signature", f"--format={_FIELDS}", candidate
         )
+        commit, title, author, date, parents, body = text.split("\0")
+        before = tuple(parents.split())
+        numbers = self._numbers(commit, before[0] if before else None)
+        return CandidateInfo(commit, title, author, date, before, *numbers, body=body.strip())
 
     def _numbers(self, candidate: str, first: str | None) -> tuple[int, int, int]:
         ends = [first, candidate] if first else ["--root", candidate]
@@ -189,27 +171,3 @@ class GitSubject:
         # A binary file has '-' in place of numbers.
         added, removed = (sum(int(row[i]) for row in rows if row[i].isdecimal()) for i in range(2))
         return len(rows), added, removed
-
-    def log_between(self, old: str, new: str, limit: int = 50) -> list[CandidateInfo]:
-        """Return the commits in `new` and not in `old`, newest first."""
-        selection = [f"--max-count={limit}", f"--format={_FIELDS}", new, f"^{old}"]
-        text = self.mirror.read("log", *selection, *self._paths())
-        return [_info(line) for line in text.splitlines()]
-
-    def diff(self, candidate: str, limit: int = 400) -> str:
-        """Return the patch of a commit in what its component is built from."""
-        parents = self.describe(candidate).parents
-        ends = [parents[0], candidate] if parents else ["--root", candidate]
-        text = self.mirror.read("diff-tree", "-r", "-p", "--no-commit-id", *ends, *self._paths())
-        lines = text.splitlines()
-        more = [f"({len(lines) - limit} more lines)"] if len(lines) > limit else []
-        return "\n".join([*lines[:limit], *more])
-
-    def _paths(self) -> list[str]:
-        folders = [part.folder for part in self._parts if part.folder]
-        return ["--", *folders] if folders else []
-
-
-def _info(line: str) -> CandidateInfo:
-    commit, title, author, date, parents = line.split("\x1f")
-    return CandidateInfo(commit, title, author, date, tuple(parents.split()))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from harness.errors import SourceError, UsageError
 from harness.files import sha256_of
 
 # Components that are a list of files, and the key that takes one of them.
-FILES = {"qemu": "qemu.binary", "tvm-linux": "tvm.payload"}
+FILES = {"qemu": "qemu.binary", "tvm-linux": "tvm.kernel"}
 _LEAST = 2
 
 
@@ -92,14 +91,6 @@ class LineSubject:
         """Return the assignment of the value."""
         return (f"{self._key}={candidate}",)
 
-    def reproduce(self, candidate: str) -> tuple[str, ...]:
-        """Return the assignment of the value."""
-        return self.settings(candidate)
-
-    def content(self, candidate: str) -> str:
-        """Return the hash of a file, or the value."""
-        return self._hashes.get(candidate) or hashlib.sha256(candidate.encode()).hexdigest()
-
     def prepare(self, candidate: str) -> None:
         """Check that a file is still what it was when the search began."""
         wanted = self._hashes.get(candidate)
@@ -119,17 +110,6 @@ class LineSubject:
         index = self._values.index(candidate)
         before = tuple(self._values[index - 1 : index]) if index else ()
         return CandidateInfo(candidate, f"{self._key}={candidate}", parents=before)
-
-    def log_between(self, old: str, new: str, limit: int = 50) -> list[CandidateInfo]:
-        """Return the values after `old` up to `new`, newest first."""
-        first, last = self._values.index(old), self._values.index(new)
-        return [self.describe(v) for v in self._values[first + 1 : last + 1][::-1][:limit]]
-
-    def diff(self, candidate: str, limit: int = 400) -> str:
-        """Return the value and the one before it."""
-        info = self.describe(candidate)
-        lines = [f"-{self._key}={value}" for value in info.parents]
-        return "\n".join([*lines, f"+{self._key}={candidate}"][:limit])
 
 
 def _found(component: str, value: str) -> str:

@@ -7,15 +7,17 @@ import os
 import platform
 import re
 import shlex
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
+from typing import Self
 
 from harness.bisect.judge import ScriptRan
+from harness.bisect.orphans import none_left
 from harness.bisect.subject_build import BuiltCandidate, build
 from harness.build.builder import build_all
 from harness.build.share import VARIABLE
@@ -34,6 +36,10 @@ from harness.verdict import Check, Verdict
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
+# Time that the last end of a pipe takes to close, in seconds.
+_CLOSED_S = 5.0
+# Of the beginning of what a script prints.
+_LOG_BYTES = 16 << 20
 _WAIT_S = 0.2
 # What a build of chance is nicer by.
 _PATIENT = 10
@@ -164,37 +170,76 @@ class ScriptJob:
 
 
 def run_script(job: ScriptJob) -> ScriptRan:
-    """Run a script in a session of its own; what it leaves running ends with it.
+    """Run a script in a session of its own; what it leaves running ends with it, and on ctrl-C.
+
+    All that this process has started besides ends then too.
 
     Raises:
         InfraError: its output cannot be kept.
     """
     started = time.monotonic()
     new_run(job.folder)
-    log = job.folder / "script.log"
-    with log.open("wb") as output:
+    code: int | None = None
+    # What is left behind ends before the log does, which waits for it.
+    with (
+        _Log(job.folder / "script.log") as log,
+        none_left(),
+        suppress(subprocess.TimeoutExpired),
+    ):
         process = subprocess.Popen(
             ["/bin/sh", "-c", job.command],
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=log.end,
             stderr=subprocess.STDOUT,
             env={**os.environ, **job.environment},
             start_new_session=True,
         )
-        code: int | None = None
-        try:
-            code = process.wait(job.limit_s)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    return ScriptRan(code, _tail(log), time.monotonic() - started)
+        code = process.wait(job.limit_s)
+    lines = log.last.decode(errors="replace").splitlines()
+    tail = tuple(line for line in lines if line.strip())[-_TAIL_LINES:]
+    return ScriptRan(code, tail, time.monotonic() - started)
 
 
-def _tail(log: Path) -> tuple[str, ...]:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    return tuple(line for line in lines if line.strip())[-_TAIL_LINES:]
+class _Log:
+    """What a script prints: the beginning and the end, as one that hangs may print without end.
+
+    Args:
+        path: the file for it.
+
+    Attributes:
+        end: where it is written to; when the last that has it open is gone, all is in the file.
+        last: the last that was printed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._come, self.end = os.pipe()
+        self.last = b""
+        self._error: OSError | None = None
+        self._reader = Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.end)
+        # Who could not be ended may hold it open.
+        self._reader.join(_CLOSED_S)
+        if self._error is not None:
+            raise self._error
+
+    def _read(self) -> None:
+        left = _LOG_BYTES
+        with os.fdopen(self._come, "rb", buffering=0) as pipe:
+            try:
+                with self._path.open("wb") as file:
+                    while data := pipe.read(_TAIL_BYTES):
+                        file.write(data[:left])
+                        left -= min(left, len(data))
+                        self.last = (self.last + data)[-_TAIL_BYTES:]
+                    if not left:
+                        file.write(b"\n... and at the end:\n" + self.last)
+            except OSError as error:
+                # The script ends when nobody reads any more.
+                self._error = error

@@ -29,6 +29,7 @@ from harness.bisect.objects import Objects, shape_of
 from harness.bisect.seed import seed
 from harness.build.firmware import FOLDER, OpenSbiRecipe
 from harness.build.recipe import Bench, Facts, Inputs
+from harness.errors import BuildError
 from harness.files import disk_errors, locked, write_atomic
 from harness.sources.gittree import SKIPPED
 
@@ -38,6 +39,8 @@ _COMPILED = frozenset({".c", ".h", ".S"})
 _INERT_FOLDERS = frozenset({"docs", ".github", "LICENSES"})
 _INERT_SUFFIXES = frozenset({".md", ".rst"})
 _STATE = "state.json"
+# In the state, where the slot was: what make has written names its files by their full paths.
+_PLACE = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,17 @@ class KeptOpenSbiRecipe(OpenSbiRecipe):
             digests = {name: item.digest for name, item in wanted.items() if not _inert(name)}
             objects = Objects(self._slots / f"objects-{self._tools}", shape_of(digests, _compiled))
             self.restored = objects.restore(folder, digests)
-            self.compile(bench, tree, output)
+            try:
+                self.compile(bench, tree, output)
+            except BuildError:
+                if self.clean:
+                    raise
+                # What harm a kept tree may have come to says nothing about the commit.
+                self.clean = bring(folder, wanted)
+                self.compile(bench, tree, output)
             objects.save(folder, digests)
             digests = {name: item.digest for name, item in wanted.items()}
-            write_atomic(folder / _STATE, json.dumps(digests))
+            write_atomic(folder / _STATE, json.dumps({_PLACE: str(folder), **digests}))
             self._spread(folder, wanted)
 
     def _spread(self, folder: Path, wanted: Tree) -> None:
@@ -189,7 +199,8 @@ def _state(folder: Path) -> dict[str, str]:
         state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
+    there = isinstance(state, dict) and state.pop(_PLACE, "") == str(folder.resolve())
+    return state if there else {}
 
 
 def changed(before: Mapping[str, str], wanted: Tree) -> list[str]:
@@ -236,8 +247,9 @@ def bring(folder: Path, wanted: Tree) -> bool:
     # Without its state an interrupted build's slot is worth nothing.
     (folder / _STATE).unlink(missing_ok=True)
     if clean:
-        for name in ("opensbi", "output"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+        for path in (folder / "opensbi", folder / "output"):
+            if path.exists():
+                shutil.rmtree(path)
         before = {}
     names = changed(before, wanted)
     for name in names:
@@ -284,9 +296,11 @@ def forget(output: Path, names: list[str], *, made: bool = True) -> None:
         names: paths of the files from the top of the tree.
         made: remove the objects without a dependency file too.
     """
+    # By the last part only: `#include "../sbi/x.h"` has another path there for the same file.
+    last = [f"/{PurePosixPath(name).name}" for name in names]
     for dependencies in list(output.rglob("*.dep")):
         text = dependencies.read_text(encoding="utf-8", errors="surrogateescape")
-        if any(name in text for name in names):
+        if any(name in text for name in last):
             dependencies.with_suffix(".o").unlink(missing_ok=True)
             dependencies.with_suffix(".ld").unlink(missing_ok=True)
             dependencies.unlink()

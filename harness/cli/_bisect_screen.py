@@ -43,6 +43,8 @@ class Screen:
         from harness.bisect.journal import BuildRecord, LegRecord, Tested
 
         if isinstance(record, LegRecord):
+            for note in record.notes:
+                self._say(f"note: {note}")
             self._say(f"{record.candidates} candidates, about {record.expected} trials")
         elif isinstance(record, BuildRecord) and (record.error or not record.cached):
             how = styled("does not build", fg="red") if record.error else "built"

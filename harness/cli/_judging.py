@@ -31,6 +31,12 @@ _DECORATORS = (
     click.option("--limit", type=span, metavar="TIME", help="Time of one trial, such as 90s."),
 )
 _NAMES = ("scenario", "check", "payload", "expect", "reject", "metric", "worse_by")
+# Options of which one may be given, that go together, that need another, and that another makes
+# meaningless.
+_WAYS = ("payload", "metric", "script", "check")
+_PAIRS = (("payload", "expect"), ("metric", "worse_by"))
+_NEEDING = (("reject", "payload"), ("lower_is_worse", "metric"))
+_USELESS = (("scenario", ("payload", "script")), ("any_failure", ("check", "metric", "script")))
 _MORE = ("lower_is_worse", "script", "any_failure", "limit")
 
 
@@ -52,17 +58,12 @@ def _record(told: dict[str, Any]) -> JudgeRecord:
     from harness.bisect.metric import part
     from harness.scenarios.session import SCENARIOS
 
-    ways = [name for name in ("payload", "metric", "script", "check") if told[name] is not None]
-    if len(ways) > 1:
-        names = " and ".join(f"--{name}" for name in ways)
-        raise UsageError(f"{names} are two ways to judge", "give one of them")
+    _check_together(told)
+    if told["script"] is not None and not told["script"].strip():
+        raise UsageError("--script: there is no command", "give one")
     if told["scenario"] is not None and told["scenario"] not in SCENARIOS:
         known = ", ".join(SCENARIOS)
         raise UsageError(f"--scenario {told['scenario']}: there is none", f"there are: {known}")
-    for name, needs in (("payload", "expect"), ("metric", "worse_by")):
-        if (told[name] is None) != (told[needs] is None):
-            option = needs.replace("_", "-")
-            raise UsageError(f"--{name} and --{option} go together", "give both")
     if told["payload"] is not None:
         path = Path(told["payload"]).absolute()
         if not path.is_file():
@@ -78,3 +79,23 @@ def _record(told: dict[str, Any]) -> JudgeRecord:
     told["scenario"] = told["scenario"] or "smoke"
     told["limit_s"] = told.pop("limit")
     return JudgeRecord(**told)
+
+
+def _check_together(told: dict[str, Any]) -> None:
+    """Refuse options that exclude each other, and one that says nothing beside the others."""
+    given = {
+        name: f"--{name.replace('_', '-')}" for name in told if told[name] not in (None, False)
+    }
+    ways = [option for name, option in given.items() if name in _WAYS]
+    if len(ways) > 1:
+        raise UsageError(f"{' and '.join(ways)} are two ways to judge", "give one of them")
+    for name, needs in _PAIRS:
+        if (name in given) != (needs in given):
+            option = f"--{name} and --{needs.replace('_', '-')}"
+            raise UsageError(f"{option} go together", "give both, or none")
+    for name, needs in _NEEDING:
+        if name in given and needs not in given:
+            raise UsageError(f"{given[name]} goes with --{needs}", "give both, or none")
+    for name, others in _USELESS:
+        if name in given and (other := next((given[o] for o in others if o in given), None)):
+            raise UsageError(f"{given[name]} says nothing to {other}", "leave one of them out")

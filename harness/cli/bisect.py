@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli._bisect_screen import Screen, finish
-from harness.cli._json import Result, json_option
+from harness.cli._json import STDOUT, Result, json_option
 from harness.cli._judging import judging_options
 from harness.cli._options import Options, config_options
 from harness.errors import UsageError
@@ -140,9 +140,14 @@ def command(
     from harness.build.share import VARIABLE
 
     if resume is not None:
-        return _resume(find(resume or None), options.quiet, result)
+        _alone("--resume", {"resume", "json_file", "quiet", "verbose", "jobs"})
+        return _resume(find(resume or None), jobs, options.quiet, result)
     if component is None or not good or bad is None:
         raise UsageError("a search needs --component, --good and --bad", "or --resume")
+    if also is None and (also_repo or also_good or also_bad or also_values):
+        raise UsageError("--also-... are of a second tree", "name it with --also")
+    if judge.metric and failure_rate:
+        raise UsageError("--failure-rate says nothing to --metric", "leave one of them out")
     if scheduler and (judge.script or judge.payload):
         raise UsageError("--scheduler runs scenarios only", "leave --script and --payload out")
     how = OptionsRecord(
@@ -172,7 +177,7 @@ def command(
     # A configuration that is wrong is wrong at every commit.
     options.load()
     screen = Screen(options.quiet, how.jobs or 1)
-    folder = (out or new_folder()).absolute()
+    folder = (out or new_folder()).resolve()
     if (folder / "journal.jsonl").exists():
         raise UsageError(f"--out {folder}: holds another bisection", f"--resume {folder}")
     screen.bisect = Bisect(folder, _backend(how), how.jobs, screen.show)
@@ -189,22 +194,49 @@ def _tree(
     stock: bool,
 ) -> TreeRecord:
     from harness.bisect.journal import TreeRecord
+    from harness.bisect.mirror import is_address
 
     return TreeRecord(
         component=component,
         good=good,
         bad=bad,
-        repo=repo if repo is None or "://" in repo else str(Path(repo).absolute()),
+        repo=repo if repo is None or is_address(repo) else str(Path(repo).absolute()),
         values=tuple(v.strip() for v in values.split(",")) if values else (),
         stock=stock,
     )
 
 
-def _resume(folder: Path, quiet: bool, result: Result) -> int:
+def _alone(option: str, beside: set[str]) -> None:
+    """Refuse what is given beside an option that goes with few others."""
+    context = click.get_current_context()
+    for other in context.command.params:
+        name = other.name or ""
+        source = context.get_parameter_source(name)
+        if name not in beside and source is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"{option} goes on with what the journal says, not with {other.opts[-1]}",
+                "leave it out, or begin a new search",
+            )
+
+
+def _resume(folder: Path, jobs: int | None, quiet: bool, result: Result) -> int:
+    from msgspec.structs import replace
+
     from harness.bisect.journal import load_bisection
     from harness.bisect.run import Bisect
 
-    how = load_bisection(folder).begin.options
+    begin = load_bisection(folder).begin
+    how = replace(begin.options, jobs=jobs or begin.options.jobs)
+    if result.path is not None and result.path != STDOUT:
+        result.path = result.path.absolute()
+    # Settings and scripts may name files from there.
+    try:
+        os.chdir(begin.directory or ".")
+    except OSError as error:
+        raise UsageError(
+            f"it was begun in {begin.directory}, which cannot be entered: {error.strerror}",
+            "make that folder again, with what the search needs in it",
+        ) from None
     screen = Screen(quiet, how.jobs or 1)
     screen.bisect = Bisect(folder, _backend(how), how.jobs, screen.show)
     end = screen.bisect.resume(shlex.join(["teecall", *sys.argv[1:]]))

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,7 @@ def test_dirty_tree_is_said_and_left_alone(repo: Path, tmp_path: Path) -> None:
     # A commit without firmware cannot be built, neither of them.
     said = refused(tmp_path / "out", *opensbi(repo, "main~3", "main"))
     assert "is an end of the search and cannot be tested" in said
+    assert "note: " in said and "1 file(s) with uncommitted changes" in said
     found = load_bisection(tmp_path / "out")
     assert {step.outcome for step in found.steps()} == {"SKIP"}
     assert state(repo) == before
@@ -121,6 +124,54 @@ def test_script_that_says_nothing_still_judges(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert load_bisection(out).answers[0].culprits == ("4",)
     assert "it printed nothing" in done.stdout
+
+
+def test_a_journal_that_was_changed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = "test $TEECALL_CANDIDATE -lt 4"
+    assert not teecall("bisect", *_VALUES, *_SURE, "--script", script, "--out", str(out)).returncode
+    lines = (out / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    steps = [line for line in lines if b'"event":"trial"' in line]
+    left = [line for line in lines if b'"event":"answer"' not in line and b'"end"' not in line]
+    foreign = [line.replace(b'"candidate":"3"', b'"candidate":"9"') for line in left]
+    assert foreign != left
+    (out / "journal.jsonl").write_bytes(b"".join(foreign))
+    said = teecall("bisect", "--resume", str(out))
+    assert said.returncode == 2 and "a trial of 9, which is not in the history" in said.stdout
+    # A line that cannot be read is a trial that is made again.
+    damaged = [line[:40] + b"\n" if line == steps[-1] else line for line in left]
+    (out / "journal.jsonl").write_bytes(b"".join(damaged))
+    said = teecall("bisect", "--resume", str(out))
+    assert said.returncode == 0 and "1 lines of the journal could not be read" in said.stdout
+    assert load_bisection(out).answers[0].culprits == ("4",)
+    assert len(load_bisection(out).steps()) == len(steps)
+
+
+def test_a_script_is_found_again_from_another_folder(tmp_path: Path) -> None:
+    """What is not there would be the verdict BAD (127) for all that is left."""
+    here, there = tmp_path / "he re", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    # At first it does not know what it says of the fourth.
+    knows = "test $TEECALL_CANDIDATE != 4 || test -e known || exit 200"
+    script = here / "t ry"
+    script.write_text(f"#!/bin/sh\n{knows}\ntest $TEECALL_CANDIDATE -lt 4\n")
+    script.chmod(0o755)
+
+    def bisect(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "harness", "bisect", *words]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+    first = bisect(here, *_VALUES, *_SURE, "--script", "'./t ry'", "--out", "../out")
+    assert first.returncode == 2 and "exit code 200" in first.stderr
+    (here / "known").touch()
+    second = bisect(there, "--resume", "../out", "--json", "result")
+    assert second.returncode == 0, second.stdout
+    assert load_bisection(tmp_path / "out").answers[0].culprits == ("4",)
+    assert json.loads((there / "result").read_text())
+    here.rename(tmp_path / "elsewhere")
+    third = bisect(there, "--resume", "../out")
+    assert f"it was begun in {here}, which cannot be entered" in third.stderr
 
 
 def test_script_that_ends_the_search(tmp_path: Path) -> None:

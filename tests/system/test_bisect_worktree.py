@@ -18,6 +18,7 @@ from harness.build.firmware import OpenSbiRecipe
 from harness.build.jobs import Jobserver, Tools
 from harness.build.recipe import Bench, Facts
 from harness.config.load import load
+from harness.errors import BuildError
 from harness.files import locked
 from harness.sources.resolve import Sources
 from harness.ui import QuietUi
@@ -25,6 +26,8 @@ from harness.ui import QuietUi
 VERSION = "include/sbi/sbi_version.h"
 MINOR = "include/sbi/teecall_minor.h"
 _FILES = ("fw_dynamic.bin", "fw_dynamic.elf")
+# What lib/sbi/sbi_trap.c says, which does not know the version.
+WORD = b"trap handler failed"
 
 
 def git(repo: Path, *arguments: str) -> str:
@@ -147,19 +150,73 @@ def test_kept_tree_has_the_bits_of_a_clean_build(
 def _check_second_slot(
     slots: Path, settings: dict[str, tuple[str, ...]], before: dict[str, bytes], folder: Path
 ) -> None:
-    """Check that a slot which was copied builds what the first one builds, and not from nothing."""
+    """Check that a slot which was copied builds the bits of a clean build, not from nothing."""
     kept = KeptOpenSbiRecipe(slots, ready=2)
     assert build(kept, settings["docs"], folder) == before
     (first,) = (path.parent for path in slots.glob("opensbi-*/0.lock"))
     with locked(first / "0.lock"):
         second = build(kept, settings["later"], folder)
-    assert not kept.clean and not kept.restored
-    assert second != before
-    # Nothing of it may help the first.
-    for objects in slots.glob("objects-*"):
-        shutil.rmtree(objects)
-    shutil.rmtree(first / "1")
-    assert build(KeptOpenSbiRecipe(slots), settings["later"], folder) == second
+        assert not kept.clean and not kept.restored
+        assert second != before
+        assert second == build(OpenSbiRecipe(), settings["later"], folder)
+        # What the comparison is worth: one letter of an object that the change does not touch.
+        untouched = first / "1/output/lib/sbi/sbi_trap.o"
+        sound = untouched.read_bytes()
+        assert WORD in sound
+        untouched.write_bytes(sound.replace(WORD, WORD.swapcase()))
+        assert build(kept, settings["docs"], folder) != before
+        untouched.write_bytes(sound)
+        assert build(kept, settings["docs"], folder) == before
+    assert not kept.clean
+
+
+class Compiles(KeptOpenSbiRecipe):
+    """Needs a file of the tree, and makes the images of nothing; `began` has all `clean`."""
+
+    failing = 0
+    began: list[bool | None]
+
+    def build(self, bench: Bench) -> None:
+        try:
+            super().build(bench)
+        finally:
+            self.began = [*getattr(self, "began", []), self.clean]
+
+    def compile(self, bench: Bench, tree: Path, output: Path) -> None:
+        output.mkdir(exist_ok=True)
+        if not (tree / "lib/sbi/sbi_trap.c").is_file():
+            self.failing += 1
+            raise BuildError("no rule to make target", "see the log")
+        for name in _FILES:
+            (bench.out / name).write_text("made")
+
+
+def test_harm_to_a_kept_tree_says_nothing_about_a_commit(
+    history: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    repo, commits = history
+    subject = subject_for("opensbi", str(repo), SubjectOptions(cache=tmp_path / "cache"))
+    kept = Compiles(tmp_path / "slots")
+
+    def builds(recipe: Compiles, rev: str) -> None:
+        build(recipe, subject.settings(subject.resolve(rev)), tmp_path / "kept")
+
+    builds(kept, commits["header"])
+    (slot,) = tmp_path.glob("slots/opensbi-*/0")
+    (slot / "opensbi/lib/sbi/sbi_trap.c").unlink()
+    builds(kept, commits["includes"])
+    builds(kept, commits["header"])
+    assert kept.began == [True, True, False] and kept.failing == 1
+    # At another place the paths in dependency files are wrong.
+    shutil.move(tmp_path / "slots", tmp_path / "moved")
+    moved = Compiles(tmp_path / "moved")
+    builds(moved, commits["includes"])
+    builds(moved, commits["header"])
+    # A commit that does not build does not, from nothing either.
+    (repo / "lib/sbi/sbi_trap.c").unlink()
+    with pytest.raises(BuildError):
+        builds(moved, commit(repo))
+    assert moved.began == [True, False, True] and moved.failing == 1
 
 
 def test_stock_has_upstreams_bits(history: tuple[Path, dict[str, str]], tmp_path: Path) -> None:

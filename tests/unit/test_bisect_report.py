@@ -94,6 +94,7 @@ def answer(
                 files=1,
                 insertions=2,
                 deletions=1,
+                body=f"Why it is so,\n{HOSTILE}\n" + "more\n" * 30,
             )
             for n in culprits
         },
@@ -146,6 +147,8 @@ def test_names_the_commit_with_title_and_stat(report: Report) -> None:
     assert said.splitlines()[0] == f"first bad commit: {IDS[3]}"
     for part in (
         "lib: step 3",
+        "\n\n    Why it is so,\n",
+        "\n    … 13 more lines\n",
         "1 file changed, 2 insertions(+), 1 deletions(-)",
         "confidence 99.8 % after 7 trials",
     ):
@@ -197,7 +200,7 @@ def test_hostile_text_is_shown_and_not_live(report: Report, tmp_path: Path) -> N
     assert not {"script", "img", "iframe"} & set(seen.tags)
     assert not seen.handlers
     # It stands there: in the message, in the console and as the title of the run.
-    assert "".join(seen.text).count("<script>alert(1)</script>") >= 3
+    assert "".join(seen.text).count("<script>alert(1)</script>") >= 4
     for character in ("\x1b", "\x07", "\u202e"):
         assert character not in page
         assert character not in text(report)

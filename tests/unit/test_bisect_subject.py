@@ -6,14 +6,19 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness import resources
 from harness.bisect.problems import UnrelatedHistories
 from harness.bisect.search import Search
 from harness.bisect.subject import Subject, SubjectOptions, subject_for
+from harness.bisect.subject_build import identity_of
 from harness.bisect.worktree import Item, forget, needs_clean
+from harness.build.artefacts import Artefacts
 from harness.config.load import load
 from harness.errors import BuildError, InfraError, UsageError
 from harness.sources.resolve import Sources
@@ -73,11 +78,13 @@ def test_history_with_merges(repo: Path) -> None:
     assert subject.dag(["side"], main).merge_bases(side, main) == (base,)
     assert Search(subject.dag([base], merge), [base], merge).problem is None
     info = subject.describe(merge)
-    assert info.merge and info.title == "merge" and info.author == "Ann <ann@example.org>"
+    assert (
+        info.parents == (main, side)
+        and info.title == "merge"
+        and info.author == "Ann <ann@example.org>"
+    )
     info = subject.describe(main)
     assert (info.files, info.insertions, info.deletions) == (1, 1, 1)
-    assert "+2" in subject.diff(main)
-    assert [entry.candidate for entry in subject.log_between(main, merge)] == [merge, side]
 
 
 def test_user_repository_is_never_written(repo: Path) -> None:
@@ -104,6 +111,46 @@ def test_repository_may_go_in_the_middle(repo: Path) -> None:
         subject.resolve("main")
     with pytest.raises(InfraError, match="is gone"):
         subject.prepare("0" * 40)
+
+
+def test_a_repository_that_is_gone_is_searched_in_its_copy(repo: Path) -> None:
+    first, last = commit(repo, "a", "1"), commit(repo, "a", "2")
+    subject_of(repo)
+    shutil.rmtree(repo)
+    assert set(subject_of(repo).dag([first], last).parents) == {first, last}
+    with pytest.raises(InfraError, match="is gone"):
+        subject_of(repo).resolve("main")
+
+
+def test_what_a_clone_borrows_is_copied(repo: Path, tmp_path: Path) -> None:
+    first, last = commit(repo, "a", "1"), commit(repo, "a", "2")
+    git(tmp_path, "clone", "-q", "--shared", str(repo), str(tmp_path / "shared"))
+    subject = subject_of(tmp_path / "shared")
+    shutil.rmtree(repo)
+    assert subject.describe(last).parents == (first,)
+
+
+def test_partial_clone(repo: Path, tmp_path: Path) -> None:
+    first = commit(repo, "a", "1")
+    commit(repo, "a", "2")
+    last = commit(repo, "a", "3")
+    git(repo, "config", "uploadpack.allowFilter", "true")
+    partial = tmp_path / "partial"
+    git(tmp_path, "clone", "-q", "--filter=blob:none", f"file://{repo}", str(partial))
+    with pytest.raises(UsageError, match="partial clone") as caught:
+        subject_of(partial).dag([first], last)
+    git(partial, *caught.value.remedy.strip("`").split()[4:])
+    assert len(subject_of(partial).dag([first], last).parents) == 3
+
+
+def test_a_message_may_have_any_character(repo: Path) -> None:
+    commit(repo, "a", "1")
+    message = "one\x1ftwo\u2028three\x0c\n\nThe rest,\nin two lines.\n"
+    git(repo, "commit", "-q", "--allow-empty", "-m", message)
+    git(repo, "config", "log.showSignature", "true")
+    info = subject_of(repo).describe(git(repo, "rev-parse", "HEAD"))
+    assert info.title.startswith("one\x1ftwo\u2028three") and info.author.startswith("Ann ")
+    assert info.body == "The rest,\nin two lines."
 
 
 def test_commits_made_after_the_copy_are_found(repo: Path) -> None:
@@ -167,15 +214,12 @@ def test_parts_of_this_repository_bring_their_abi(repo: Path) -> None:
     docs = commit(repo, "README", "2")
     abi = commit(repo, "firmware/abi/cove.h", "2")
     subject = subject_of(repo, "tsm")
-    assert subject.content(first) == subject.content(docs) != subject.content(abi)
-    assert [subject.describe(c).touched for c in (first, docs, abi)] == [True, False, True]
+    assert subject.settings(first) == subject.settings(docs) != subject.settings(abi)
     tree = git(repo, "rev-parse", f"{abi}:firmware/abi")
     assert any(s.startswith("tsm.abi=git:") and s.endswith(tree) for s in subject.settings(abi))
     assert load((), subject.settings(abi)).value.opensbi.abi is None
-    assert subject.content(before) == ""
     with pytest.raises(BuildError, match="has no firmware/tsm"):
         subject.settings(before)
-    assert f"git:{repo}@{tree}" in subject.reproduce(abi)[1]
 
 
 def test_values(tmp_path: Path) -> None:
@@ -195,7 +239,7 @@ def test_values(tmp_path: Path) -> None:
         subject.prepare(values[1])
     key = subject_for("machine.harts", None, SubjectOptions(values=("1", "2", "4")))
     assert load((), key.settings("4")).value.machine.harts == 4
-    assert key.diff("4") == "-machine.harts=2\n+machine.harts=4"
+    assert key.describe("4").parents == ("2",)
 
 
 @pytest.mark.parametrize(
@@ -262,3 +306,38 @@ def test_tree_of_a_bare_repository_is_whole(repo: Path, tmp_path: Path) -> None:
     config = load((), (f"opensbi.source=git:{bare}@{last}",)).value
     place = Sources(config, QuietUi(), cache=tmp_path / "cache").materialise("opensbi")
     assert (place / "folder/a").read_text() == "1"
+
+
+def test_identity_is_all_that_a_run_depends_on(tmp_path: Path) -> None:
+    names = [
+        field.name for field in fields(Artefacts) if field.name not in ("versions", "is_payload")
+    ]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    paths: dict[str, Any] = {name: tmp_path / name for name in names}
+    made = Artefacts(**paths)
+    kernel = tmp_path / "Image"
+    guests = tmp_path / "guests"
+    shutil.copytree(resources.guest_images() / "tvm", guests)
+    settings = (f"tvm.kernel={kernel}", f"tvm.source=path:{guests}")
+
+    def identity(*more: str) -> str:
+        config = load((), (*settings, *more)).value
+        return identity_of(config, made, Sources(config, QuietUi(), cache=tmp_path / "cache"))
+
+    kernel.write_text("one")
+    seen = [identity()]
+    assert identity() == seen[0] == identity("opensbi.flags=[-O1]")
+    seen += [identity("machine.harts=3"), identity("tvm.flags=[-O1]")]
+    # A guest's kernel at the same path, and what scenarios build for themselves.
+    kernel.write_text("two")
+    seen.append(identity())
+    (guests / "linux/init").write_text("#!/bin/sh\n")
+    seen.append(identity())
+    for name in set(names) - {"opensbi_elf", "vmlinux"}:
+        (tmp_path / name).write_text("other")
+        seen.append(identity())
+    assert len(set(seen)) == len(seen)
+    # Symbols are not the machine.
+    (tmp_path / "vmlinux").write_text("other")
+    assert identity() == seen[-1]
