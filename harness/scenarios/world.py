@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 from harness.host.results import GuestRun, error_name, number, parse_answer
 from harness.machine.deadline import slowness
+from harness.scenarios import qemu
 from harness.scenarios.linux_tvm import device_of
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 
 NAMES = ("host", "kvm", "tvm")
-KERNEL, INITRD, WORK = "/guest/Image", "/guest/work.cpio", "/bin/work"
+KERNEL, INITRD, WORK = qemu.KERNEL, qemu.INITRD, "/bin/work"
 _ROUND = re.compile(r"^work: (done )?(\d+) (\d+) ([0-9a-f]{8})$", re.MULTILINE)
 _FAILED = re.compile(r"(?:^work: failed: |(?=Kernel panic - ))(.*)$", re.MULTILINE)
 _WORDS = 4096
@@ -173,27 +174,32 @@ class World:
             time.sleep(_LOOK_S)
 
 
-def start(smoke: Smoke, name: str, purpose: str) -> World:
+def start(smoke: Smoke, name: str, purpose: str, seconds: int = 0) -> World:
     """Start a world, which works until it is ended.
 
     Args:
         smoke: the run; its host has the files.
         name: one of NAMES.
         purpose: tells this start from others, for the nonce.
+        seconds: after so many it ends by itself; 0: never.
     """
     host = smoke.need_host()
     processes = min(2, smoke.config.machine.harts)
     nonce = smoke.nonce(f"{purpose} {name}")
     device = device_of(smoke, name)
     log_start = smoke.run.file(log_of(name)).stat().st_size
-    asked = f"load {nonce:x} 0 {processes}"
+    asked = f"load {nonce:x} {seconds} {processes}"
     if name == "host":
         command = f"setsid {WORK} {asked} >{device} 2>{_OUTPUT}host"
+    elif name == "kvm" and qemu.is_vmm(smoke.config):
+        command = f"{qemu.command(smoke.config, processes)} >{device} 2>{_OUTPUT}kvm"
     else:
-        seconds = smoke.config.worlds.seconds + 6 * smoke.config.timeouts.guest_s
-        limit = math.ceil(seconds * slowness())
+        longest = smoke.config.worlds.seconds + 6 * smoke.config.timeouts.guest_s
+        limit = math.ceil(longest * slowness())
         words = [name, "linux", KERNEL, "--initrd", INITRD, "--vcpus", str(processes)]
         words += ["--console", device, "--input", f"{asked}\n", "--timeout", str(limit), "--json"]
         command = f"{shlex.join(words)} >{_OUTPUT}{name} 2>&1"
     host.shell.run(f"{command} & {name}=$!")
+    if name == "kvm" and qemu.is_vmm(smoke.config):
+        qemu.ask(smoke, asked, smoke.run.file(log_of(name)), log_start, f"{_OUTPUT}kvm")
     return World(smoke, name, nonce, processes, log_start)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from harness.build.builder import Builder
 from harness.build.work import INITRAMFS, PROGRAM, WorkRecipe
+from harness.scenarios import vmm
 from harness.scenarios.linux_tvm import add_port
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
@@ -32,7 +33,8 @@ _LOOK_S = 0.05
 
 def build(smoke: Smoke) -> str:
     """Build what is missing, with the worlds' work; give the machine a console for each world."""
-    smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline, extra=(WorkRecipe(),))
+    extra = (WorkRecipe(), *vmm.recipes(smoke.config))
+    smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline, extra=extra)
     outcome = smoke.builder.run()
     smoke.artefacts = outcome.artefacts
     smoke.versions.update(outcome.artefacts.versions)
@@ -40,6 +42,7 @@ def build(smoke: Smoke) -> str:
     smoke.files[KERNEL] = outcome.artefacts.kernel_image.read_bytes()
     smoke.files[INITRD] = (outcome.places[WorkRecipe.name] / INITRAMFS).read_bytes()
     smoke.files[WORK] = (outcome.places[WorkRecipe.name] / PROGRAM).read_bytes()
+    vmm.give_files(smoke, outcome.places)
     for name in NAMES:
         add_port(smoke, name, log_of(name))
     return f"built {', '.join(outcome.built)}" if outcome.built else "all is up to date"
@@ -147,6 +150,7 @@ _CHECKS = (
     ("build", build),
     ("boot", boot),
     ("tsm", begin_memory),
+    ("vmm", vmm.short_life),
     ("work", work),
     ("teardown", teardown),
     ("usable", usable),

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's QEMU, on the host, as the VMM of the KVM guest of three worlds: `worlds.vmm: qemu`."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+from harness.build.addresses import GUEST_KERNEL
+from harness.config.schema import Config
+from harness.machine.deadline import slowness
+from harness.scenarios.runner import CheckFailed
+from harness.scenarios.smoke import Smoke
+
+KERNEL, INITRD, START = "/guest/Image", "/guest/work.cpio", "/guest/start.elf"
+# The guest's console has its own 16550, which loses what comes before the guest has opened it.
+_READY = b"work: userspace at "
+_INPUT = "/tmp/qemu.input"
+_CMDLINE = "earlycon=sbi console=ttyS0"
+_MEMORY_MIB = 128
+_LOOK_S = 0.1
+
+
+def is_vmm(config: Config) -> bool:
+    """Tell whether QEMU is the VMM of the KVM guest."""
+    return config.worlds.vmm == "qemu"
+
+
+def command(config: Config, vcpus: int) -> str:
+    """Return the shell's command that runs the guest, as one process; stdout is its console.
+
+    KVM has an interrupt controller for guests only where the machine has an AIA with IMSICs; else
+    QEMU emulates a PLIC, and the guest's 16550 interrupts by KVM_INTERRUPT.
+
+    Args:
+        config: says which interrupt controller the machine has.
+        vcpus: number of vCPUs.
+    """
+    controller = "aplic-imsic" if config.machine.aia == "aplic-imsic" else "none"
+    # No -accel beside it: without KVM, QEMU ends and says why.
+    words = ["qemu-system-riscv64", "-accel", "kvm", "-machine", f"virt,aia={controller}"]
+    words += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
+    words += ["-monitor", "none", "-serial", "stdio", "-m", str(_MEMORY_MIB), "-smp", str(vcpus)]
+    words += ["-kernel", START, "-initrd", INITRD, "-append", _CMDLINE]
+    words += ["-device", f"loader,file={KERNEL},addr={GUEST_KERNEL:#x},force-raw=on"]
+    # Opened for both, so that neither side waits for the other, nor finds the other gone.
+    fifo = f"rm -f {_INPUT}; mkfifo -m 600 {_INPUT}"
+    return f"{fifo}; {shlex.join(words)} <>{_INPUT}"
+
+
+def ask(smoke: Smoke, asked: str, log: Path, start: int, errors: str) -> None:
+    """Give the guest its line when it is there to read it.
+
+    Args:
+        smoke: the run; `$kvm` of the host's shell is the process.
+        asked: the line.
+        log: what the console's other end is.
+        start: where this guest's part of it begins.
+        errors: file on the host with what QEMU says.
+
+    Raises:
+        CheckFailed: the guest never got so far.
+    """
+    host = smoke.need_host()
+    # It boots beside other worlds, and their clocks go on while another one works.
+    end = time.monotonic() + 3 * smoke.config.timeouts.guest_s * slowness()
+    while _READY not in log.read_bytes()[start:]:
+        host.machine.check()
+        # One that has ended is a zombie until the shell waits for it.
+        alive = host.shell.run("read -r _ _ state _ </proc/$kvm/stat; [ $state != Z ]").ok
+        said = log.read_bytes()[start:].decode(errors="replace").splitlines()
+        panic = any("Kernel panic - " in line for line in said)
+        if not alive or panic or time.monotonic() > end:
+            last = [*host.shell.run(f"cat {errors}").output.splitlines()[-2:], *said[-3:]]
+            raise CheckFailed(
+                "QEMU's guest did not reach its userspace", f"see {log.name}", details=last
+            )
+        time.sleep(_LOOK_S)
+    host.shell.run(f"echo {shlex.quote(asked)} >{_INPUT}")

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The VMM of a plain KVM guest: that it has KVM run the guest, from its banner to its power off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.build.image import banner_of
+from harness.build.recipe import Recipe
+from harness.config.schema import Config
+from harness.scenarios import qemu
+from harness.scenarios.runner import CheckFailed
+from harness.scenarios.smoke import Smoke
+from harness.scenarios.world import KERNEL, log_of, start
+
+_SECONDS = 1
+_VCPU = re.compile(r"-> anon_inode:kvm-vcpu:(\d+)$", re.MULTILINE)
+# guest_time is field 43 of /proc/PID/stat (proc_pid_stat(5)), the name in brackets the second.
+_GUEST_TIME = 43
+_TICKS_PER_S = 100
+# What Linux says of the SBI it finds: KVM's implementation ID is 3 (SBI 2.0, chapter 4).
+_SBI_OF_KVM = "SBI implementation ID=0x3 "
+_MODEL = "Machine model: riscv-virtio,qemu"
+
+
+def recipes(config: Config) -> tuple[Recipe, ...]:
+    """Return what has to be built for the VMM."""
+    if not qemu.is_vmm(config):
+        return ()
+    from harness.build.vmm import VmmRecipe
+
+    return (VmmRecipe(),)
+
+
+def give_files(smoke: Smoke, places: Mapping[str, Path]) -> None:
+    """Have the VMM on the host.
+
+    Args:
+        smoke: the run, before it boots.
+        places: the folder of each component by its recipe's name, those of `recipes` among them.
+    """
+    if not qemu.is_vmm(smoke.config):
+        return
+    from harness.build.vmm import VmmRecipe, files_of
+    from harness.sources.vmm_packages import NAME_OF_VMM
+
+    assert smoke.builder is not None
+    smoke.files.update(files_of(places[VmmRecipe.name]))
+    smoke.versions["vmm"] = f"QEMU {smoke.builder.sources.identify(NAME_OF_VMM).version}"
+
+
+def in_kvm(files: str, stat: str, vcpus: int) -> float:
+    """Return the seconds that harts have spent in the guest of a process, by the host's count.
+
+    Args:
+        files: `ls -l` of /proc/PID/fd.
+        stat: /proc/PID/stat.
+        vcpus: how many vCPUs it is to have.
+
+    Raises:
+        CheckFailed: KVM does not run its guest.
+    """
+    found = len(set(_VCPU.findall(files)))
+    if found != vcpus:
+        raise CheckFailed(
+            f"the VMM has {found} vCPUs of KVM, not {vcpus}: something else runs its guest"
+        )
+    fields = stat.rpartition(")")[2].split()
+    # The first behind the name is the third.
+    ticks = int(fields[_GUEST_TIME - 3])
+    if not ticks:
+        raise CheckFailed("the VMM has vCPUs of KVM, and no hart has spent time in its guest")
+    return ticks / _TICKS_PER_S
+
+
+def check_console(text: str, banner: str, processes: int, emulator: bool) -> None:
+    """Check what a guest said from its first line to its last.
+
+    Args:
+        text: its console.
+        banner: that of its kernel.
+        processes: how many had something to do.
+        emulator: the guest's machine is QEMU's.
+
+    Raises:
+        CheckFailed: a line is missing.
+    """
+    wanted = [banner, _SBI_OF_KVM, *([_MODEL] if emulator else [])]
+    wanted += [f"work: done {process} " for process in range(processes)]
+    for line in (*wanted, "work: bye", "reboot: Power down"):
+        if line not in text:
+            raise CheckFailed(
+                f"the KVM guest did not say `{line}`",
+                f"see {log_of('kvm')}",
+                details=text.splitlines()[-3:],
+            )
+
+
+def short_life(smoke: Smoke) -> str:
+    """Let the VMM run a guest that works for a second and goes off; KVM is what runs it."""
+    shell = smoke.need_host().shell
+    world = start(smoke, "kvm", "short", _SECONDS)
+    world.await_rounds(1)
+    files = shell.run("ls -l /proc/$kvm/fd").output
+    spent = in_kvm(files, shell.run("cat /proc/$kvm/stat").output, world.processes)
+    status = shell.run("wait $kvm", smoke.config.timeouts.guest_s).status
+    world.look()
+    log = smoke.run.file(log_of("kvm")).read_bytes()[world.log_start :]
+    text = log.decode(errors="replace").replace("\r", "")
+    emulator = qemu.is_vmm(smoke.config)
+    check_console(text, banner_of(smoke.files[KERNEL]), world.processes, emulator)
+    if status:
+        raise CheckFailed(f"the VMM ended with {status}, although its guest went off in order")
+    name = smoke.versions["vmm"] if emulator else "teecall's own"
+    return (
+        f"{name}: {world.processes} vCPUs of KVM, {spent:.2f} s in the guest before its first round"
+        f" was over; {world.rounds} rounds of each process, then off"
+    )
