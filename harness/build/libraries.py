@@ -27,8 +27,8 @@ def needed(file: Path) -> tuple[str, ...]:
             section = ELFFile(stream).get_section_by_name(".dynamic")
             if not isinstance(section, DynamicSection):
                 return ()
-            found = [tag.entry.d_val for tag in section.iter_tags("DT_NEEDED")]
-            return tuple(str(section.stringtable.get_string(at)) for at in found)
+            # pyelftools adds an attribute with the name's text to tags that have one.
+            return tuple(vars(tag)["needed"] for tag in section.iter_tags("DT_NEEDED"))
     except (OSError, ELFError) as error:
         raise BuildError(f"{file.name} cannot be read as ELF: {error}") from None
 

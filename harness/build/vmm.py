@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import stat
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from harness import resources
-from harness.build.addresses import GUEST_KERNEL, GUEST_RAM
+from harness.build.cpio import Member, archive
 from harness.build.libraries import closure
 from harness.build.recipe import Bench, Facts, Inputs, Recipe
+from harness.build.vmm_guest import KERNEL, RAM, START
 from harness.errors import BuildError
 from harness.sources import lock
 from harness.sources.resolve import LOCK_FILE
 from harness.sources.vmm_packages import NAME_OF_VMM, PREFIX
 
-START = "start.elf"
+ARCHIVE = "vmm.cpio"
+"""An initramfs with all of it, which the host's goes on with."""
 PROGRAM = "qemu-system-riscv64"
 
 
@@ -50,33 +53,23 @@ class VmmRecipe(Recipe):
                 f"the package {NAME_OF_VMM} has no {PROGRAM}",
                 "`python -m harness.sources.vmm_lock` resolves the packages anew",
             )
-        for name, file in closure(program, roots).items():
-            bench.keep(file, name)
-        bench.keep(program)
-        self._build_start(bench)
+        files = {f"/lib/{name}": file for name, file in closure(program, roots).items()}
+        files |= {f"/bin/{PROGRAM}": program, START: self._start(bench)}
+        folders = [Member(str(PurePosixPath(START).parent), stat.S_IFDIR | 0o755)]
+        members = [
+            Member(name, stat.S_IFREG | 0o755, content=file.read_bytes())
+            for name, file in sorted(files.items())
+        ]
+        (bench.out / ARCHIVE).write_bytes(archive(folders + members))
 
-    def _build_start(self, bench: Bench) -> None:
+    def _start(self, bench: Bench) -> Path:
         source = bench.copy("tvm", "guest-images", "tvm") / "vmm" / "start.S"
-        target = bench.work / START
+        target = bench.work / "start.elf"
         # -n: the segment holds no headers, which would begin below the memory.
         layout = (
-            f"-Wl,-Ttext={GUEST_RAM:#x},--build-id=none,-n",
-            f"-DKERNEL_BASE={GUEST_KERNEL:#x}",
+            f"-Wl,-Ttext={RAM:#x},--build-id=none,-n",
+            f"-DKERNEL_BASE={KERNEL:#x}",
         )
         compiler = f"{bench.config.build.cross_compile}gcc"
         bench.run([compiler, "-nostdlib", "-static", *layout, "-o", str(target), str(source)])
-        bench.keep(target)
-
-
-def files_of(place: Path) -> dict[str, bytes]:
-    """Return what the host has to have for the VMM, by absolute path.
-
-    Args:
-        place: the folder of the built VMM.
-    """
-    folders = {PROGRAM: "/bin", START: "/guest"}
-    return {
-        f"{folders.get(file.name, '/lib')}/{file.name}": file.read_bytes()
-        for file in sorted(place.iterdir())
-        if file.name in folders or ".so" in file.name
-    }
+        return target

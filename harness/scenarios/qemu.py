@@ -7,13 +7,13 @@ import shlex
 import time
 from pathlib import Path
 
-from harness.build.addresses import GUEST_KERNEL
+from harness.build import vmm_guest
 from harness.config.schema import Config
 from harness.machine.deadline import slowness
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 
-KERNEL, INITRD, START = "/guest/Image", "/guest/work.cpio", "/guest/start.elf"
+KERNEL, INITRD = "/guest/Image", "/guest/work.cpio"
 # The guest's console has its own 16550, which loses what comes before the guest has opened it.
 _READY = b"work: userspace at "
 _INPUT = "/tmp/qemu.input"
@@ -42,8 +42,8 @@ def command(config: Config, vcpus: int) -> str:
     words = ["qemu-system-riscv64", "-accel", "kvm", "-machine", f"virt,aia={controller}"]
     words += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
     words += ["-monitor", "none", "-serial", "stdio", "-m", str(_MEMORY_MIB), "-smp", str(vcpus)]
-    words += ["-kernel", START, "-initrd", INITRD, "-append", _CMDLINE]
-    words += ["-device", f"loader,file={KERNEL},addr={GUEST_KERNEL:#x},force-raw=on"]
+    words += ["-kernel", vmm_guest.START, "-initrd", INITRD, "-append", _CMDLINE]
+    words += ["-device", f"loader,file={KERNEL},addr={vmm_guest.KERNEL:#x},force-raw=on"]
     # Opened for both, so that neither side waits for the other, nor finds the other gone.
     fifo = f"rm -f {_INPUT}; mkfifo -m 600 {_INPUT}"
     return f"{fifo}; {shlex.join(words)} <>{_INPUT}"

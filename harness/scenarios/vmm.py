@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.build.image import banner_of
@@ -43,11 +44,12 @@ def give_files(smoke: Smoke, places: Mapping[str, Path]) -> None:
     """
     if not qemu.is_vmm(smoke.config):
         return
-    from harness.build.vmm import VmmRecipe, files_of
+    from harness.build.vmm import ARCHIVE, VmmRecipe
     from harness.sources.vmm_packages import NAME_OF_VMM
 
-    assert smoke.builder is not None
-    smoke.files.update(files_of(places[VmmRecipe.name]))
+    assert smoke.builder is not None and smoke.artefacts is not None
+    more = (places[VmmRecipe.name] / ARCHIVE,)
+    smoke.artefacts = replace(smoke.artefacts, initrd_more=more)
     smoke.versions["vmm"] = f"QEMU {smoke.builder.sources.identify(NAME_OF_VMM).version}"
 
 

@@ -6,7 +6,7 @@
  * the small kernel does not have: its programs could not read `time`.
  *
  * a0 (hart id) and a1 (device tree) stay as they are. QEMU puts the kernel at
- * KERNEL_BASE; harness/build/addresses.py says where that is.
+ * KERNEL_BASE; harness/build/vmm_guest.py says where that is.
  */
 	.section .text
 	.globl	_start
