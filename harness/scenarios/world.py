@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from harness.build.referenced import named_kernel
+from harness.config.kernels import SMALL
 from harness.host.results import GuestRun, error_name, number, parse_answer
 from harness.machine.deadline import slowness
 from harness.scenarios import qemu
@@ -198,6 +200,9 @@ def start(smoke: Smoke, name: str, purpose: str, seconds: int = 0) -> World:
         limit = math.ceil(longest * slowness())
         words = [name, "linux", KERNEL, "--initrd", INITRD, "--vcpus", str(processes)]
         words += ["--console", device, "--input", f"{asked}\n", "--timeout", str(limit), "--json"]
+        # The guests have the host's kernel, of which only the small one is known to have a driver
+        # for the console of SBI.
+        words += [] if named_kernel(smoke.config, "host.kernel") == SMALL else ["--uart"]
         command = f"{shlex.join(words)} >{_OUTPUT}{name} 2>&1"
     host.shell.run(f"{command} & {name}=$!")
     if name == "kvm" and qemu.is_vmm(smoke.config):
