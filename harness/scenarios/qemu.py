@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.build import vmm_guest
 from harness.config.schema import Config
+from harness.host import kvm_process
 from harness.machine.deadline import slowness
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
@@ -16,7 +17,7 @@ from harness.scenarios.smoke import Smoke
 KERNEL, INITRD = "/guest/Image", "/guest/work.cpio"
 # The guest's console has its own 16550, which loses what comes before the guest has opened it.
 _READY = b"work: userspace at "
-_INPUT = "/tmp/qemu.input"
+INPUT = "/tmp/qemu.input"
 _CMDLINE = "earlycon=sbi console=ttyS0"
 _MEMORY_MIB = 128
 _LOOK_S = 0.1
@@ -45,12 +46,12 @@ def command(config: Config, vcpus: int) -> str:
     words += ["-kernel", vmm_guest.START, "-initrd", INITRD, "-append", _CMDLINE]
     words += ["-device", f"loader,file={KERNEL},addr={vmm_guest.KERNEL:#x},force-raw=on"]
     # Opened for both, so that neither side waits for the other, nor finds the other gone.
-    fifo = f"rm -f {_INPUT}; mkfifo -m 600 {_INPUT}"
-    return f"{fifo}; {shlex.join(words)} <>{_INPUT}"
+    fifo = f"rm -f {INPUT}; mkfifo -m 600 {INPUT}"
+    return f"{fifo}; {shlex.join(words)} <>{INPUT}"
 
 
 def ask(smoke: Smoke, asked: str, log: Path, start: int, errors: str) -> None:
-    """Give the guest its line when it is there to read it.
+    """Give the guest its line when it is there to read it; see before that KVM runs it.
 
     Args:
         smoke: the run; `$kvm` of the host's shell is the process.
@@ -60,16 +61,19 @@ def ask(smoke: Smoke, asked: str, log: Path, start: int, errors: str) -> None:
         errors: file on the host with what QEMU says.
 
     Raises:
-        CheckFailed: the guest never got so far.
+        CheckFailed: the guest never got so far, or has no vCPU of KVM.
     """
     host = smoke.need_host()
     # It boots beside other worlds, and their clocks go on while another one works.
     end = time.monotonic() + 3 * smoke.config.timeouts.guest_s * slowness()
     while _READY not in log.read_bytes()[start:]:
         host.machine.check()
-        # One that has ended is a zombie until the shell waits for it.
-        alive = host.shell.run("read -r _ _ state _ </proc/$kvm/stat; [ $state != Z ]").ok
+        vcpus = kvm_process.vcpus(host.shell.run("ls -l /proc/$kvm/fd").output)
+        # One that has ended is a zombie, or gone when the shell has seen it; it has no files.
+        alive = host.shell.run("read -r _ _ state _ </proc/$kvm/stat && [ $state != Z ]").ok
         said = log.read_bytes()[start:].decode(errors="replace").splitlines()
+        if said and alive and not vcpus:
+            raise CheckFailed("QEMU's guest runs, and has no vCPU of KVM", details=said[-3:])
         panic = any("Kernel panic - " in line for line in said)
         if not alive or panic or time.monotonic() > end:
             last = [*host.shell.run(f"cat {errors}").output.splitlines()[-2:], *said[-3:]]
@@ -77,4 +81,4 @@ def ask(smoke: Smoke, asked: str, log: Path, start: int, errors: str) -> None:
                 "QEMU's guest did not reach its userspace", f"see {log.name}", details=last
             )
         time.sleep(_LOOK_S)
-    host.shell.run(f"echo {shlex.quote(asked)} >{_INPUT}")
+    host.shell.run(f"echo {shlex.quote(asked)} >{INPUT}")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +10,13 @@ from pathlib import Path
 from harness.build.image import banner_of
 from harness.build.recipe import Recipe
 from harness.config.schema import Config
+from harness.host import kvm_process
 from harness.scenarios import qemu
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 from harness.scenarios.world import KERNEL, log_of, start
 
 _SECONDS = 1
-_VCPU = re.compile(r"-> anon_inode:kvm-vcpu:(\d+)$", re.MULTILINE)
-# guest_time is field 43 of /proc/PID/stat (proc_pid_stat(5)), the name in brackets the second.
-_GUEST_TIME = 43
-_TICKS_PER_S = 100
 # What Linux says of the SBI it finds: KVM's implementation ID is 3 (SBI 2.0, chapter 4).
 _SBI_OF_KVM = "SBI implementation ID=0x3 "
 _MODEL = "Machine model: riscv-virtio,qemu"
@@ -54,27 +50,28 @@ def give_files(smoke: Smoke, places: Mapping[str, Path]) -> None:
 
 
 def in_kvm(files: str, stat: str, vcpus: int) -> float:
-    """Return the seconds that harts have spent in the guest of a process, by the host's count.
+    """Return the seconds that harts have spent in the guest of a VMM.
 
     Args:
-        files: `ls -l` of /proc/PID/fd.
-        stat: /proc/PID/stat.
+        files: `ls -l` of its /proc/PID/fd.
+        stat: its /proc/PID/stat.
         vcpus: how many vCPUs it is to have.
 
     Raises:
         CheckFailed: KVM does not run its guest.
     """
-    found = len(set(_VCPU.findall(files)))
+    found = kvm_process.vcpus(files)
     if found != vcpus:
         raise CheckFailed(
             f"the VMM has {found} vCPUs of KVM, not {vcpus}: something else runs its guest"
         )
-    fields = stat.rpartition(")")[2].split()
-    # The first behind the name is the third.
-    ticks = int(fields[_GUEST_TIME - 3])
-    if not ticks:
+    try:
+        spent = kvm_process.guest_seconds(stat)
+    except ValueError as error:
+        raise CheckFailed(f"the VMM's /proc/PID/stat: {error}") from None
+    if not spent:
         raise CheckFailed("the VMM has vCPUs of KVM, and no hart has spent time in its guest")
-    return ticks / _TICKS_PER_S
+    return spent
 
 
 def check_console(text: str, banner: str, processes: int, emulator: bool) -> None:
