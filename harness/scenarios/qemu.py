@@ -14,12 +14,10 @@ from harness.machine.deadline import slowness
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 
-KERNEL, INITRD = "/guest/Image", "/guest/work.cpio"
 # The guest's console has its own 16550, which loses what comes before the guest has opened it.
 _READY = b"work: userspace at "
 INPUT = "/tmp/qemu.input"
 _CMDLINE = "earlycon=sbi console=ttyS0"
-_MEMORY_MIB = 128
 _LOOK_S = 0.1
 
 
@@ -28,23 +26,26 @@ def is_vmm(config: Config) -> bool:
     return config.worlds.vmm == "qemu"
 
 
-def command(config: Config, vcpus: int) -> str:
+def command(config: Config, vcpus: int, kernel: str, initrd: str) -> str:
     """Return the shell's command that runs the guest, as one process; stdout is its console.
 
     KVM has an interrupt controller for guests only where the machine has an AIA with IMSICs; else
     QEMU emulates a PLIC, and the guest's 16550 interrupts by KVM_INTERRUPT.
 
     Args:
-        config: says which interrupt controller the machine has.
+        config: says which interrupt controller the machine has, and how much memory guests get.
         vcpus: number of vCPUs.
+        kernel: the guest's, a file on the host.
+        initrd: its initramfs, another one.
     """
     controller = "aplic-imsic" if config.machine.aia == "aplic-imsic" else "none"
     # No -accel beside it: without KVM, QEMU ends and says why.
     words = ["qemu-system-riscv64", "-accel", "kvm", "-machine", f"virt,aia={controller}"]
     words += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
-    words += ["-monitor", "none", "-serial", "stdio", "-m", str(_MEMORY_MIB), "-smp", str(vcpus)]
-    words += ["-kernel", vmm_guest.START, "-initrd", INITRD, "-append", _CMDLINE]
-    words += ["-device", f"loader,file={KERNEL},addr={vmm_guest.KERNEL:#x},force-raw=on"]
+    words += ["-monitor", "none", "-serial", "stdio"]
+    words += ["-m", str(config.tvm.memory_mib), "-smp", str(vcpus)]
+    words += ["-kernel", vmm_guest.START, "-initrd", initrd, "-append", _CMDLINE]
+    words += ["-device", f"loader,file={kernel},addr={vmm_guest.KERNEL:#x},force-raw=on"]
     # Opened for both, so that neither side waits for the other, nor finds the other gone.
     fifo = f"rm -f {INPUT}; mkfifo -m 600 {INPUT}"
     return f"{fifo}; {shlex.join(words)} <>{INPUT}"

@@ -11,8 +11,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from harness.build.referenced import named_kernel
-from harness.config.kernels import SMALL
 from harness.host.results import GuestRun, error_name, number, parse_answer
 from harness.machine.deadline import slowness
 from harness.scenarios import qemu
@@ -21,7 +19,7 @@ from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 
 NAMES = ("host", "kvm", "tvm")
-KERNEL, INITRD, WORK = qemu.KERNEL, qemu.INITRD, "/bin/work"
+KERNEL, INITRD, WORK = "/guest/Image", "/guest/work.cpio", "/bin/work"
 _ROUND = re.compile(r"^work: (done )?(\d+) (\d+) ([0-9a-f]{8})$", re.MULTILINE)
 _FAILED = re.compile(r"(?:^work: failed: |(?=Kernel panic - ))(.*)$", re.MULTILINE)
 _WORDS = 4096
@@ -176,33 +174,31 @@ class World:
             time.sleep(_LOOK_S)
 
 
-def start(smoke: Smoke, name: str, purpose: str, seconds: int = 0) -> World:
+def start(smoke: Smoke, name: str, purpose: str, end_s: int = 0) -> World:
     """Start a world, which works until it is ended.
 
     Args:
         smoke: the run; its host has the files.
         name: one of NAMES.
         purpose: tells this start from others, for the nonce.
-        seconds: after so many it ends by itself; 0: never.
+        end_s: after so many seconds it ends by itself; 0: never.
     """
     host = smoke.need_host()
     processes = min(2, smoke.config.machine.harts)
     nonce = smoke.nonce(f"{purpose} {name}")
     device = device_of(smoke, name)
     log_start = smoke.run.file(log_of(name)).stat().st_size
-    asked = f"load {nonce:x} {seconds} {processes}"
+    asked = f"load {nonce:x} {end_s} {processes}"
     if name == "host":
         command = f"setsid {WORK} {asked} >{device} 2>{_OUTPUT}host"
     elif name == "kvm" and qemu.is_vmm(smoke.config):
-        command = f"{qemu.command(smoke.config, processes)} >{device} 2>{_OUTPUT}kvm"
+        command = qemu.command(smoke.config, processes, KERNEL, INITRD)
+        command += f" >{device} 2>{_OUTPUT}kvm"
     else:
-        longest = smoke.config.worlds.seconds + 6 * smoke.config.timeouts.guest_s
-        limit = math.ceil(longest * slowness())
+        seconds = smoke.config.worlds.seconds + 6 * smoke.config.timeouts.guest_s
+        limit = math.ceil(seconds * slowness())
         words = [name, "linux", KERNEL, "--initrd", INITRD, "--vcpus", str(processes)]
         words += ["--console", device, "--input", f"{asked}\n", "--timeout", str(limit), "--json"]
-        # The guests have the host's kernel, of which only the small one is known to have a driver
-        # for the console of SBI.
-        words += [] if named_kernel(smoke.config, "host.kernel") == SMALL else ["--uart"]
         command = f"{shlex.join(words)} >{_OUTPUT}{name} 2>&1"
     host.shell.run(f"{command} & {name}=$!")
     if name == "kvm" and qemu.is_vmm(smoke.config):

@@ -61,7 +61,7 @@ def test_a_guest_that_kvm_does_not_run_fails(
             short_life(run)
 
 
-def _emulated(config: Config, vcpus: int) -> str:
+def _emulated(config: Config, vcpus: int, kernel: str, initrd: str) -> str:
     """Return the command for a guest that QEMU emulates, whose firmware is the first to speak."""
     fifo = f"rm -f {qemu.INPUT}; mkfifo {qemu.INPUT}"
     machine = "qemu-system-riscv64 -accel tcg -machine virt -bios /guest/firmware"

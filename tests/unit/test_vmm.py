@@ -90,7 +90,7 @@ def test_another_sbi_is_not_kvms() -> None:
 )
 def test_kvms_interrupt_controller_is_used_where_it_has_one(aia: str, controller: str) -> None:
     machine = Machine(aia=aia)  # type: ignore[arg-type]
-    command = qemu.command(Config(machine=machine), 2)
+    command = qemu.command(Config(machine=machine), 2, "/guest/Image", "/guest/work.cpio")
     assert f"-machine virt,aia={controller} " in command
     assert "-accel kvm" in command and "tcg" not in command
 
