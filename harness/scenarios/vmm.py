@@ -12,9 +12,10 @@ from harness.build.recipe import Recipe
 from harness.config.schema import Config
 from harness.host import kvm_process
 from harness.scenarios import qemu
+from harness.scenarios.linux_tvm import KERNEL
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
-from harness.scenarios.world import KERNEL, log_of, start
+from harness.scenarios.world import log_of, start
 
 _SECONDS = 1
 # What Linux says of the SBI it finds: KVM's implementation ID is 3 (SBI 2.0, chapter 4).
