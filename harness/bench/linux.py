@@ -29,9 +29,12 @@ from harness.bench.linux_costs import (
     demands_per_block,
     touch_lines,
 )
+from harness.bench.linux_disk import DISK, DISK_PATH, disk_content, disk_lines, disk_ratios
 from harness.bench.switch import deterministic
 from harness.build.artefacts import Artefacts
 from harness.build.builder import Builder
+from harness.build.kernel import IMAGE
+from harness.build.linux_guest import GuestKernelRecipe
 from harness.build.work import INITRAMFS, PROGRAM, WorkRecipe
 from harness.config.schema import Config
 from harness.errors import MachineError
@@ -41,6 +44,7 @@ from harness.host.results import JsonObject, parse_answer
 from harness.machine.deadline import slowness
 from harness.machine.rundir import RunDir
 from harness.resources import firmware
+from harness.trace.record import Recorder
 from harness.ui import Ui
 
 _KINDS = ("kvm", "tvm")
@@ -50,6 +54,8 @@ HOST_LIMIT = 1.005
 TVM_LIMIT = 1.02
 _TICK = 100
 _KERNEL, _INITRD, _WORK = "/guest/Image", "/guest/work.cpio", "/bin/work"
+# The one with drivers for virtio devices, for both kinds of guests
+_DRIVERS = "/guest/Image.devices"
 _LINE = re.compile(r"^bench: (\w+) (\d+)\s*$", re.MULTILINE)
 _USERSPACE = re.compile(rb"work: userspace at (\d+)")
 # Between two looks at the UART
@@ -99,9 +105,17 @@ class LinuxBench:
     launch: Mapping[str, Life]
     tvm: Mapping[str, Life]
     touch: Mapping[str, Life]
+    disk: Mapping[str, Life]
+    disk_idle: Mapping[str, Life]
 
     def _touch_costs(self) -> dict[str, Costs]:
         return {kind: self.touch[kind].costs.without(self.launch[kind].costs) for kind in _KINDS}
+
+    def _disk_costs(self) -> dict[str, Costs]:
+        return {kind: self.disk[kind].costs.without(self.disk_idle[kind].costs) for kind in _KINDS}
+
+    def _disk_spent(self) -> dict[str, int]:
+        return {kind: self.disk[kind].instructions[DISK] for kind in _KINDS}
 
     def ratios(self) -> list[Ratio]:
         """Return what is compared, in the order of the table."""
@@ -118,6 +132,7 @@ class LinuxBench:
         name = f"touch: exits for memory / 2 MiB of {TOUCH_MIB} MiB"
         per_block = demands_per_block(self._touch_costs()["tvm"])
         found.append(Ratio(name, per_block, DEMAND_LIMIT))
+        found += [Ratio(*one) for one in disk_ratios(self._disk_costs(), self._disk_spent())]
         ours, plain = self.launch["tvm"], self.launch["kvm"]
         whole = ours.instructions["total"] / plain.instructions["total"]
         found.append(Ratio("launch to power off: TVM / KVM guest, instructions", whole, None))
@@ -142,17 +157,24 @@ class LinuxBench:
         lines.append(
             f"{'launch':<12}" + "".join(self._launch(world) for world in worlds) + f"{idle:>12,}"
         )
+        lines.append(f"{'  seconds':<12}" + "".join(self._seconds(world) for world in worlds))
         lines.append(
-            "launch: to userspace and off; for the host from reset to userspace."
-            " An exit is two domain switches."
+            "launch: to userspace and off; for the host from reset to userspace, its seconds with"
+            " the emulator's start."
         )
+        lines.append("An exit is two domain switches.")
         spent = {kind: self.touch[kind].instructions[TOUCH] for kind in _KINDS}
         lines += ["", *touch_lines(self._touch_costs(), spent)]
+        lines += ["", *disk_lines(self._disk_costs(), self._disk_spent())]
         return [*lines, "", *(ratio.line() for ratio in self.ratios())]
 
     def _launch(self, world: str) -> str:
         life = self.launch.get(world)
         return f"{life.instructions['total']:>15,}" if life else f"{'':>15}"
+
+    def _seconds(self, world: str) -> str:
+        life = self.launch.get(world)
+        return f"{life.wall_s:>15.2f}" if life else f"{'':>15}"
 
     def as_json(self) -> dict[str, object]:
         """Return the numbers as plain data."""
@@ -182,7 +204,9 @@ def measure(config: Config, run: RunDir, ui: Ui, *, offline: bool) -> LinuxBench
     compute["kvm"] = _workloads_of(launch.pop("kvm all"))
     compute["tvm"] = _workloads_of(launch.pop("tvm all"))
     touch = {kind: launch.pop(f"{kind} {TOUCH}") for kind in _KINDS}
-    return LinuxBench(compute, launch, tvm, touch)
+    disk = {kind: launch.pop(f"{kind} {DISK}") for kind in _KINDS}
+    idle = {kind: launch.pop(f"{kind} {DISK} idle") for kind in _KINDS}
+    return LinuxBench(compute, launch, tvm, touch, disk, idle)
 
 
 def _without_tsm(config: Config) -> Config:
@@ -199,8 +223,12 @@ def _machine(
     config: Config, run: RunDir, name: str, ui: Ui, *, offline: bool, guests: bool
 ) -> tuple[Mapping[str, int], dict[str, Life], dict[str, Life]]:
     """Boot a host and return its workloads, the guests by kind, and TVMs by workload."""
-    outcome = Builder(config, ui, offline=offline, extra=(WorkRecipe(),)).run()
+    extra = (WorkRecipe(), *([GuestKernelRecipe()] if guests else []))
+    outcome = Builder(config, ui, offline=offline, extra=extra).run()
     files = _files(outcome.artefacts, outcome.places[WorkRecipe.name])
+    if guests:
+        drivers = outcome.places[GuestKernelRecipe.name] / IMAGE.name
+        files |= {_DRIVERS: drivers.read_bytes(), DISK_PATH: disk_content()}
     folder = run.path / name
     folder.mkdir(parents=True, exist_ok=True)
     launch: dict[str, Life] = {}
@@ -213,11 +241,14 @@ def _machine(
             raise MachineError(f"the machine `{name}` is not what it is to be", "see uart.log")
         found = _numbers(host.shell.run(f"{_WORK} bench {' '.join(WORKLOADS)}", _GUEST_S).output)
         if guests:
+            run_guest = _Guests(host, Recorder(outcome.artefacts, config.machine.harts)).run
             for kind in _KINDS:
-                launch[kind] = _guest(host, kind, ())
-                launch[f"{kind} {TOUCH}"] = _guest(host, kind, (TOUCH,))
-                launch[f"{kind} all"] = _guest(host, kind, WORKLOADS)
-            tvm = {each: _guest(host, "tvm", (each,)) for each in WORKLOADS}
+                launch[kind] = run_guest(kind, ())
+                launch[f"{kind} {TOUCH}"] = run_guest(kind, (TOUCH,))
+                launch[f"{kind} {DISK} idle"] = run_guest(kind, (), with_disk=True)
+                launch[f"{kind} {DISK}"] = run_guest(kind, (DISK,), with_disk=True)
+                launch[f"{kind} all"] = run_guest(kind, WORKLOADS)
+            tvm = {each: run_guest("tvm", (each,)) for each in WORKLOADS}
     return found, launch, tvm
 
 
@@ -255,28 +286,43 @@ def _numbers(text: str) -> dict[str, int]:
     return found
 
 
-def _guest(host: Host, kind: str, workloads: tuple[str, ...]) -> Life:
-    """Run a guest from launch to power off."""
-    asked = f"bench {' '.join(workloads)}\n"
-    words = [_WORK, "time", kind, "linux", _KERNEL, "--initrd", _INITRD]
-    words += ["--console", "/tmp/console", "--input", asked, "--json"]
-    host.shell.run("rm -f /tmp/console")
-    began = time.monotonic()
-    result = host.shell.run(f"{shlex.join(words)} >/tmp/events 2>&1", _GUEST_S)
-    seconds = time.monotonic() - began
-    events = host.shell.run("tail -n +2 /tmp/events").output
-    answer = parse_answer(events)
-    last = {str(event.get("event")): event for event in answer.objects}
-    total = _LINE.search(events)
-    console = host.shell.run("cat /tmp/console").output
-    if not result.ok or total is None:
-        raise MachineError(
-            f"the {kind} guest did not come to its end",
-            details=[*console.splitlines()[-3:], events],
-        )
-    numbers = {**_numbers(console), "total": int(total[2]) * _TICK}
-    exits = _exits(last.get("vm", {})) if kind == "tvm" else None
-    return Life(numbers, seconds, exits, costs_of(kind, last))
+@dataclass(frozen=True, slots=True)
+class _Guests:
+    """Runs guests on a host, from launch to power off."""
+
+    host: Host
+    recorder: Recorder
+
+    def run(self, kind: str, workloads: tuple[str, ...], *, with_disk: bool = False) -> Life:
+        """Run one; `with_disk`: with a disk, and the kernel that has a driver for it."""
+        shell, before = self.host.shell, self._recorded()
+        asked = f"bench {' '.join(workloads)}\n"
+        words = [_WORK, "time", kind, "linux", _DRIVERS if with_disk else _KERNEL]
+        words += ["--initrd", _INITRD, *(["--disk", DISK_PATH] if with_disk else [])]
+        words += ["--console", "/tmp/console", "--input", asked, "--json"]
+        shell.run("rm -f /tmp/console")
+        began = time.monotonic()
+        result = shell.run(f"{shlex.join(words)} >/tmp/events 2>&1", _GUEST_S)
+        seconds = time.monotonic() - began
+        recorded = self._recorded() - before
+        events = shell.run("tail -n +2 /tmp/events").output
+        answer = parse_answer(events)
+        last = {str(event.get("event")): event for event in answer.objects}
+        total = _LINE.search(events)
+        console = shell.run("cat /tmp/console").output
+        if not result.ok or total is None:
+            raise MachineError(
+                f"the {kind} guest did not come to its end",
+                details=[*console.splitlines()[-3:], events],
+            )
+        numbers = {**_numbers(console), "total": int(total[2]) * _TICK}
+        exits = _exits(last.get("vm", {})) if kind == "tvm" else None
+        return Life(numbers, seconds, exits, replace(costs_of(kind, last), recorded=recorded))
+
+    def _recorded(self) -> int:
+        """Return how many events M-mode has recorded since the machine's start."""
+        rings = self.recorder.rings(self.host.machine.ram)
+        return sum(ring.head for ring in rings if ring.writer == "tsmd")
 
 
 def _exits(end: JsonObject) -> int:

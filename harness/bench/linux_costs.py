@@ -14,24 +14,30 @@ TOUCH_MIB = 48
 # 2 MiB are to cost no more than one exit for memory, with the calls that serve it.
 DEMAND_LIMIT = 1.0
 _BLOCK_MIB = 2
+_NAMES = {"kvm": "KVM guest", "tvm": "TVM"}
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What a guest needed of its host, from launch to its end.
 
-    Exits of its vCPUs, those for the host's own interrupts too; domain switches; and touches of
-    memory that was not there and that the VMM served.
+    Exits of its vCPUs, those for the host's own interrupts too; domain switches, as the VMM knows
+    them; touches of memory that was not there and that the VMM served; and what M-mode has
+    recorded meanwhile: domain switches, and changes of who owns memory.
     """
 
     exits: int
     switches: int = 0
     demands: int = 0
+    recorded: int = 0
 
     def without(self, other: Costs) -> Costs:
         """Return what is more than in `other`."""
         return Costs(
-            self.exits - other.exits, self.switches - other.switches, self.demands - other.demands
+            self.exits - other.exits,
+            self.switches - other.switches,
+            self.demands - other.demands,
+            self.recorded - other.recorded,
         )
 
 
@@ -68,11 +74,31 @@ def touch_lines(more: Mapping[str, Costs], instructions: Mapping[str, int]) -> S
         more: by kind of guest, what it costs beyond the same guest without the touch.
         instructions: those of the workload, by kind.
     """
-    lines = [f"first touch of {TOUCH_MIB} MiB, for each MiB:"]
-    for kind, name in (("kvm", "KVM guest"), ("tvm", "TVM")):
-        cost = more[kind]
+    title = f"first touch of {TOUCH_MIB} MiB, for each MiB:"
+    switches = {kind: cost.switches for kind, cost in more.items()}
+    return cost_lines(title, more, instructions, switches, TOUCH_MIB)
+
+
+def cost_lines(
+    title: str,
+    more: Mapping[str, Costs],
+    instructions: Mapping[str, int],
+    switches: Mapping[str, int],
+    count: int,
+) -> Sequence[str]:
+    """Return what is printed of something that a guest has done several times.
+
+    Args:
+        title: the first line.
+        more: by kind of guest, what it costs beyond the same guest without it.
+        instructions: by kind.
+        switches: domain switches by kind, from whoever has counted them.
+        count: how many times it was done.
+    """
+    lines = [title]
+    for kind, name in _NAMES.items():
         lines.append(
-            f"  {name:<12}{instructions[kind] / TOUCH_MIB:>11,.0f} instructions"
-            f"{cost.exits / TOUCH_MIB:>9.2f} exits{cost.switches / TOUCH_MIB:>9.2f} domain switches"
+            f"  {name:<12}{instructions[kind] / count:>11,.0f} instructions"
+            f"{more[kind].exits / count:>9.2f} exits{switches[kind] / count:>9.2f} domain switches"
         )
     return lines

@@ -20,6 +20,7 @@ def check_given(config: Config) -> None:
     _check_elf(given(config, "tsm.second_elf"), "tsm.second_elf")
     _check_payload(given(config, "tvm.payload"), config.machine.memory_mib)
     _check_initrd(given(config, "host.initrd"))
+    _check_host_kernel(given(config, "host.kernel"))
     if config.tvm.kernel or config.tvm.initrd:
         # Imported here: most builds are given nothing.
         from harness.build.guest_files import check_given_guest
@@ -40,6 +41,14 @@ def _check_file(name: str | None, key: str) -> None:
         raise ConfigError(f"{key}: {path} is not there", f"correct {key}") from None
     except OSError as error:
         raise ConfigError(f"{key}: {path}: {error.strerror}", f"correct {key}") from None
+
+
+def _check_host_kernel(name: str | None) -> None:
+    if name:
+        from harness.build.kernel import user_kernel
+        from harness.machine.layout import kernel_span
+
+        kernel_span(user_kernel(name)[0])
 
 
 def _check_initrd(name: str | None) -> None:

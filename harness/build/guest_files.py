@@ -73,16 +73,29 @@ def guest_files(config: Config, places: Mapping[str, Path]) -> GuestFiles:
     Raises:
         ConfigError: a file of the user's will not do.
     """
-    built = {SMALL: ("kernel", "build/arch/riscv/boot/Image"), DEBIAN: ("debian-kernel", "Image")}
-    name = named_kernel(config, "tvm.kernel")
-    recipe, file = built[name] if name else ("", "")
-    path = places[recipe] / file if name else Path(given(config, "tvm.kernel") or "")
-    kernel = image.read_kernel(path, "tvm.kernel")
+    kernel = guest_kernel(config, places)
     own = given(config, "tvm.initrd")
     initrd = Path(own) if own else places[GuestInitramfsRecipe.name] / INITRAMFS
     content = read_initrd(initrd, "tvm.initrd")
     check_fits(config, kernel, len(content))
     return GuestFiles(kernel.content, content)
+
+
+def guest_kernel(config: Config, places: Mapping[str, Path]) -> image.KernelImage:
+    """Return the kernel of a Linux guest: `tvm.kernel`.
+
+    Args:
+        config: names it.
+        places: the folder of each component by its recipe's name, those of `recipes` among them.
+
+    Raises:
+        ConfigError: a file of the user's will not do.
+    """
+    built = {SMALL: ("kernel", "build/arch/riscv/boot/Image"), DEBIAN: ("debian-kernel", "Image")}
+    name = named_kernel(config, "tvm.kernel")
+    recipe, file = built[name] if name else ("", "")
+    path = places[recipe] / file if name else Path(given(config, "tvm.kernel") or "")
+    return image.read_kernel(path, "tvm.kernel")
 
 
 def check_given_guest(config: Config) -> None:

@@ -239,8 +239,9 @@ def linux(options: Options, result: Result) -> int:
 
     The same workloads (integer, memory, page faults, system calls, context switches) on the host
     on stock OpenSBI, on the host with the TSM, in a KVM guest and in a TVM with the same kernel
-    and initramfs; and each guest from its launch to its power off. A number over its limit is
-    marked, no error.
+    and initramfs; and each guest from its launch to its power off. Round trips: the first touch of
+    memory, and reads of a sector by virtio-blk, with exits and domain switches of each. A number
+    over its limit is marked, no error.
     """
     from harness.bench.linux import measure as measure_linux
     from harness.machine.rundir import new_run

@@ -31,7 +31,7 @@ from harness.scenarios.smoke import Smoke
 CONSOLE_LOG = "guest-console.log"
 _PORT = "org.teecall"
 KERNEL = "/guest/Image"
-_INITRD = "/guest/initramfs.cpio"
+INITRD = "/guest/initramfs.cpio"
 _NUMBERS = 20000
 _COPIES = 8
 _CPU_NUMBERS = 2000
@@ -61,7 +61,7 @@ def build(smoke: Smoke, kernel: GuestKernelRecipe | None = None) -> str:
     files = guest_files(smoke.config, outcome.places)
     own = outcome.places[kernel.name] / IMAGE.name if kernel else None
     smoke.files[KERNEL] = own.read_bytes() if own else files.kernel
-    smoke.files[_INITRD] = files.initrd
+    smoke.files[INITRD] = files.initrd
     add_port(smoke, "guest", CONSOLE_LOG)
     return f"built {', '.join(outcome.built)}" if outcome.built else "all is up to date"
 
@@ -115,7 +115,7 @@ def words_of(config: Config, console: str, vcpus: int, asked: str | None) -> lis
         vcpus: number of vCPUs.
         asked: the line that its console reads; None: nothing, and it waits.
     """
-    words = ["linux", KERNEL, "--initrd", _INITRD, "--vcpus", str(vcpus), "--console", console]
+    words = ["linux", KERNEL, "--initrd", INITRD, "--vcpus", str(vcpus), "--console", console]
     words += ["--memory", str(config.tvm.memory_mib)]
     if needs_uart(config):
         words.append("--uart")
@@ -191,15 +191,7 @@ def judge(lines: Sequence[str], asked: str, vcpus: int, kernel: bytes = b"") -> 
     refused = next((line for line in lines if line.startswith("shim: ")), None)
     if refused is not None:
         raise CheckFailed(f"the boot shim refuses: {refused[6:]}")
-    banner = next((line for line in lines if "Linux version " in line), None)
-    if banner is None:
-        raise CheckFailed("no banner on the guest's console", details=lines[-5:])
-    wanted_banner = banner_of(kernel)
-    if wanted_banner not in banner:
-        raise CheckFailed(
-            "the banner on the console is not that of the guest's Image",
-            details=[f"found  {banner.strip()}", f"wanted {wanted_banner}"],
-        )
+    release = release_of(lines, kernel)
     up = next((line for line in lines if line.startswith("linux: userspace at ")), None)
     if up is None:
         raise CheckFailed("the guest did not reach its userspace", details=lines[-5:])
@@ -209,8 +201,29 @@ def judge(lines: Sequence[str], asked: str, vcpus: int, kernel: bytes = b"") -> 
         if wanted not in lines:
             raise CheckFailed(f"the guest did not say `{wanted}`", details=lines[-5:])
     _check_sleep(lines)
-    release = banner.partition("Linux version ")[2].split()[0]
     return f"Linux {release}, userspace {up.split()[3].rstrip(',')} s after its clock's start"
+
+
+def release_of(lines: Sequence[str], kernel: bytes = b"") -> str:
+    """Check which kernel introduces itself on a guest's console; return its release.
+
+    Args:
+        lines: what the guest said.
+        kernel: its Image, whose banner it has to show; empty: any kernel's will do.
+
+    Raises:
+        CheckFailed: none does, or another one.
+    """
+    banner = next((line for line in lines if "Linux version " in line), None)
+    if banner is None:
+        raise CheckFailed("no banner on the guest's console", details=lines[-5:])
+    wanted_banner = banner_of(kernel)
+    if wanted_banner not in banner:
+        raise CheckFailed(
+            "the banner on the console is not that of the guest's Image",
+            details=[f"found  {banner.strip()}", f"wanted {wanted_banner}"],
+        )
+    return banner.partition("Linux version ")[2].split()[0]
 
 
 def _check_sleep(lines: Sequence[str]) -> None:
@@ -265,7 +278,7 @@ _WRONG = (
     ("/bin/busybox", "no riscv Linux Image"),
     (f"{KERNEL} --initrd /guest/none", "No such file"),
     (f"{KERNEL} --memory 33", "an even number of MiB"),
-    (f"{KERNEL} --initrd {_INITRD} --shim /payload/hello.elf", "a shim starts at"),
+    (f"{KERNEL} --initrd {INITRD} --shim /payload/hello.elf", "a shim starts at"),
     (f"{KERNEL} --vcpus 9", "--vcpus is 1 to 8"),
 )
 

@@ -6,7 +6,15 @@ from __future__ import annotations
 import shlex
 
 from harness.host.results import number
-from harness.scenarios.linux_tvm import NIGHTLY, console_of, console_size, words_of
+from harness.scenarios.linux_tvm import (
+    CONSOLE_LOG,
+    KERNEL,
+    NIGHTLY,
+    console_of,
+    console_size,
+    release_of,
+    words_of,
+)
 from harness.scenarios.runner import CheckFailed, Skipped
 from harness.scenarios.smoke import Smoke
 from harness.scenarios.smp_checks import BackgroundGuest
@@ -163,12 +171,17 @@ def waiting(smoke: Smoke) -> str:
     words = shlex.join(["tvm", *words_of(smoke.config, console_of(smoke), 2, None)])
     # The moments by chance kill it there once more.
     ways = WAYS if NIGHTLY else (IN_ORDER,)
+    release = ""
     for way in ways:
         start = console_size(smoke)
         victim = Victim.start(host, words)
         await_console(smoke, victim, start, "linux: userspace at ")
+        said = smoke.run.file(CONSOLE_LOG).read_bytes()[start:].decode(errors="replace")
+        release = release_of(said.replace("\r", "").splitlines(), smoke.files[KERNEL])
         victim.await_idle()
         used = extent(smoke, victim.run().pool)
         victim.end(way, smoke.config.timeouts.guest_s)
         nothing_left(smoke, f"waiting in WFI, {way}", used)
-    return f"2 vCPUs in WFI, {len(ways)} ways: nothing left, the next launch works"
+    return (
+        f"2 vCPUs of Linux {release} in WFI, {len(ways)} ways: nothing left, the next launch works"
+    )

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from harness.host.results import GuestRun, error_name, number, parse_answer
 from harness.machine.deadline import slowness
 from harness.scenarios import qemu
-from harness.scenarios.linux_tvm import device_of
+from harness.scenarios.linux_tvm import INITRD, KERNEL, device_of, release_of, words_of
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 
 NAMES = ("host", "kvm", "tvm")
-KERNEL, INITRD, WORK = "/guest/Image", "/guest/work.cpio", "/bin/work"
+WORK = "/bin/work"
 _ROUND = re.compile(r"^work: (done )?(\d+) (\d+) ([0-9a-f]{8})$", re.MULTILINE)
 _FAILED = re.compile(r"(?:^work: failed: |(?=Kernel panic - ))(.*)$", re.MULTILINE)
 _WORDS = 4096
@@ -125,6 +125,16 @@ class World:
         self.look()
         return min(process.rounds for process in self._found.values())
 
+    def release(self) -> str:
+        """Return the release of a guest's kernel, whose banner is on its console.
+
+        Raises:
+            CheckFailed: there is no banner, or another kernel's.
+        """
+        content = self.smoke.run.file(log_of(self.name)).read_bytes()[self.log_start :]
+        lines = content.decode(errors="replace").replace("\r", "").splitlines()
+        return release_of(lines, self.smoke.files[KERNEL])
+
     def await_rounds(self, count: int) -> None:
         """Wait until each process has done so many rounds, seen after this call."""
         self._wait(lambda: self.rounds >= count, f"did not get to round {count}")
@@ -197,8 +207,8 @@ def start(smoke: Smoke, name: str, purpose: str, end_s: int = 0) -> World:
     else:
         seconds = smoke.config.worlds.seconds + 6 * smoke.config.timeouts.guest_s
         limit = math.ceil(seconds * slowness())
-        words = [name, "linux", KERNEL, "--initrd", INITRD, "--vcpus", str(processes)]
-        words += ["--console", device, "--input", f"{asked}\n", "--timeout", str(limit), "--json"]
+        words = [name, *words_of(smoke.config, device, processes, asked)]
+        words += ["--timeout", str(limit), "--json"]
         command = f"{shlex.join(words)} >{_OUTPUT}{name} 2>&1"
     host.shell.run(f"{command} & {name}=$!")
     if name == "kvm" and qemu.is_vmm(smoke.config):

@@ -14,15 +14,17 @@ import time
 from collections.abc import Sequence
 
 from harness.build.builder import Builder
+from harness.build.guest_files import check_fits, guest_kernel, recipes
+from harness.build.linux_guest import GuestInitramfsRecipe
 from harness.build.work import INITRAMFS, PROGRAM, WorkRecipe
 from harness.scenarios import vmm
-from harness.scenarios.linux_tvm import add_port
+from harness.scenarios.linux_tvm import INITRD, KERNEL, add_port
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
 from harness.scenarios.smp import begin, healthy
 from harness.scenarios.teardown_memory import usable
 from harness.scenarios.teardown_victim import nothing_left
-from harness.scenarios.world import INITRD, KERNEL, NAMES, WORK, World, log_of, start
+from harness.scenarios.world import NAMES, WORK, World, log_of, start
 
 # A KVM guest has 128 MiB; what the kernel keeps of its own beside that comes and goes.
 _LOST_KIB = 32 << 10
@@ -32,15 +34,21 @@ _LOOK_S = 0.05
 
 
 def build(smoke: Smoke) -> str:
-    """Build what is missing, with the worlds' work; give the machine a console for each world."""
-    extra = (WorkRecipe(), *vmm.recipes(smoke.config))
+    """Build what is missing, with the worlds' work; give the machine a console for each world.
+
+    Both guests have the kernel that `tvm.kernel` names, and an initramfs with nothing but the work.
+    """
+    kernel = [one for one in recipes(smoke.config) if one.name != GuestInitramfsRecipe.name]
+    extra = (WorkRecipe(), *kernel, *vmm.recipes(smoke.config))
     smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline, extra=extra)
     outcome = smoke.builder.run()
     smoke.artefacts = outcome.artefacts
     smoke.versions.update(outcome.artefacts.versions)
     smoke.keys = {name: place.name for name, place in outcome.places.items()}
-    smoke.files[KERNEL] = outcome.artefacts.kernel_image.read_bytes()
+    image = guest_kernel(smoke.config, outcome.places)
+    smoke.files[KERNEL] = image.content
     smoke.files[INITRD] = (outcome.places[WorkRecipe.name] / INITRAMFS).read_bytes()
+    check_fits(smoke.config, image, len(smoke.files[INITRD]))
     smoke.files[WORK] = (outcome.places[WorkRecipe.name] / PROGRAM).read_bytes()
     vmm.give_files(smoke, outcome.places)
     for name in NAMES:
@@ -66,7 +74,12 @@ def work(smoke: Smoke) -> str:
     rounds = {name: world.rounds for name, world in worlds.items()}
     smoke.metrics.update({f"{name}_rounds": count for name, count in rounds.items()})
     said = ", ".join(f"{name} {count}" for name, count in rounds.items())
-    return f"{smoke.config.worlds.seconds} s at once; rounds of each process, all right: {said}"
+    # The host's banner is looked at as it boots.
+    kernels = ", ".join(f"{name} Linux {worlds[name].release()}" for name in ("kvm", "tvm"))
+    return (
+        f"{smoke.config.worlds.seconds} s at once, {kernels};"
+        f" rounds of each process, all right: {said}"
+    )
 
 
 def teardown(smoke: Smoke) -> str:

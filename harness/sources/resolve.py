@@ -232,7 +232,15 @@ class Sources:
         pin = lock.Pin(component, spec.detail, (str(spec),))
         if identity.id.startswith("sha256-"):
             pin = replace(pin, sha256=identity.id.removeprefix("sha256-"))
-        return self._fetcher.archive(component, pin, spec, identity.id)
+        try:
+            return self._fetcher.archive(component, pin, spec, identity.id)
+        except SourceError as error:
+            if spec.kind is not Kind.PATH:
+                raise
+            # A file of the user's: nothing but the user can mend it.
+            key = _KEYS.get(component, component)
+            message = f"{key}: {error.message}"
+            raise ConfigError(message, error.remedy, details=error.details) from None
 
 
 def _describe(pin: lock.Pin) -> str:

@@ -21,14 +21,10 @@ from harness.scenarios.smoke import boot, poweroff
 from harness.scenarios.smp import begin
 from harness.ui import QuietUi
 from tests.system.conftest import Smoke
+from tests.system.kernels import banners
 
 RELEASE = "6.12."
 MARK = "#1 SMP Debian"
-
-
-def banners(log: Path) -> list[str]:
-    lines = log.read_text(errors="replace").splitlines()
-    return [line for line in lines if "Linux version " in line]
 
 
 def test_debians_kernel_is_a_host(smoke: Smoke, tmp_path: Path) -> None:
@@ -62,6 +58,14 @@ def test_debians_kernel_is_a_tvm_of_itself(tmp_path: Path) -> None:
     other = b"Linux version 6.12.107 (teecall@teecall) (gcc) #1 SMP\n"
     with pytest.raises(CheckFailed, match="not that of the guest's Image"):
         linux_tvm.judge(lines, linux_tvm.nonce(run, 2), 2, other)
+
+
+def test_debians_kernel_has_a_tvm_with_the_small_one(tmp_path: Path) -> None:
+    launched(tmp_path / "run", ["host.kernel=debian"], 1)
+    (banner,) = banners(tmp_path / "run/uart.log")
+    assert MARK in banner
+    (banner,) = banners(tmp_path / "run/guest-console.log")
+    assert MARK not in banner
 
 
 def test_a_kernel_build_of_the_users_is_a_host(smoke: Smoke, tmp_path: Path) -> None:

@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.system.conftest import Scenario
+from tests.system.kernels import KERNELS, NIGHTLY, check_banners, words_of
 
 pytestmark = pytest.mark.system
 
 
-def test_nothing_is_left_of_a_tvm(scenario: Scenario, tmp_path: Path) -> None:
-    result = scenario("teardown-matrix")
+@pytest.mark.parametrize(("host", "guest"), KERNELS if NIGHTLY else KERNELS[:1])
+def test_nothing_is_left_of_a_tvm(
+    scenario: Scenario, tmp_path: Path, host: str, guest: str
+) -> None:
+    result = scenario("teardown-matrix", *words_of(host, guest))
     assert result.status == 0, result.screen
     assert all(check["verdict"] == "PASS" for check in result.report["checks"]), result.screen
     # The moments are made again from what is printed.
     seed = json.loads((tmp_path / "run" / "run.json").read_text())["seed"]
     assert seed in result.check("moments")["detail"]
+    check_banners(tmp_path / "run", {"uart.log": host, "guest-console.log": guest})

@@ -4,21 +4,46 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from harness.scenarios.worlds import orders_of
 from tests.system.conftest import Scenario
+from tests.system.kernels import NIGHTLY, check_banners, words_of
 
 pytestmark = pytest.mark.system
 
-MORE = ["--set", "worlds.seconds=120", "--set", "worlds.orders=6"]
+# Harts, the host's kernel, the guests' kernel
+CELLS = [(2, "debian", "small"), (4, "small", "small")]
+MORE_CELLS = [(2, "small", "debian"), (4, "debian", "debian")]
+# By the number of harts: four of them on two cores take their time.
+ORDERS = {2: 4, 4: 2}
+SHORT = ["--set", "worlds.seconds=2"]
+LONG = ["--set", "worlds.seconds=120"]
 
 
-@pytest.mark.parametrize("harts", [2, 4])
-def test_three_worlds(scenario: Scenario, harts: int) -> None:
-    more = MORE if os.environ.get("TEECALL_NIGHTLY") else []
-    result = scenario("three-worlds", "--set", f"machine.harts={harts}", *more)
+@pytest.fixture(scope="module")
+def seeds() -> dict[int, str]:
+    """Seeds by number of harts; those of 2 and of 4 share the six orders between them."""
+    while True:
+        two, four = os.urandom(16), os.urandom(16)
+        if len({*orders_of(two, ORDERS[2]), *orders_of(four, ORDERS[4])}) == 6:
+            return {2: two.hex(), 4: four.hex()}
+
+
+@pytest.mark.parametrize(("harts", "host", "guest"), CELLS + (MORE_CELLS if NIGHTLY else []))
+def test_three_worlds(
+    scenario: Scenario, tmp_path: Path, seeds: dict[int, str], harts: int, host: str, guest: str
+) -> None:
+    orders = 6 if NIGHTLY else ORDERS[harts]
+    length = LONG if NIGHTLY else [*SHORT, "--seed", seeds[harts]]
+    words = ["--set", f"machine.harts={harts}", "--set", f"worlds.orders={orders}", *length]
+    result = scenario("three-worlds", *words_of(host, guest), *words)
     assert result.status == 0, result.screen
     assert all(check["verdict"] == "PASS" for check in result.report["checks"]), result.screen
     rounds = result.report["metrics"]
     assert min(rounds[f"{name}_rounds"] for name in ("host", "kvm", "tvm")) > 0
+    assert result.check("teardown")["detail"].count(" then ") == 2 * orders
+    guests = dict.fromkeys(("kvm-console.log", "tvm-console.log"), guest)
+    check_banners(tmp_path / "run", {"uart.log": host, **guests})

@@ -92,6 +92,18 @@ def test_what_is_no_image(content: bytes, says: str, tmp_path: Path) -> None:
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("content", [b"", b"text", b"\x7fELF" + bytes(100), gzip.compress(image())])
+def test_what_is_no_kernel_of_a_host(content: bytes, tmp_path: Path) -> None:
+    """Said before a build folder is missed, or a driver built for it."""
+    (tmp_path / "arch/riscv/boot").mkdir(parents=True)
+    path = file(tmp_path, content, "arch/riscv/boot/Image")
+    for given in (path, tmp_path):
+        with pytest.raises(ConfigError, match=f"^host.kernel {path} is not a RISC-V") as caught:
+            check_given(config(f"host.kernel={given}"))
+        assert caught.value.remedy
+    check_given(config(f"host.kernel={file(tmp_path, image(), 'Image')}"))
+
+
 @pytest.mark.parametrize("key", ["host.initrd", "tvm.initrd"])
 def test_what_is_no_initramfs(key: str, tmp_path: Path) -> None:
     for path, says in (

@@ -351,6 +351,14 @@ def sources(cache: Path, *sets: str) -> Sources:
     return Sources(load([], sets).value, QuietUi(), offline=True, cache=cache)
 
 
+def test_a_file_of_the_users_that_is_no_tarball(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("OpenSBI")
+    with pytest.raises(ConfigError, match=f"^opensbi.source: {path}: does not unpack") as caught:
+        sources(cache, f"opensbi.source=path:{path}").materialise("opensbi")
+    assert "name another" in caught.value.remedy and caught.value.details
+
+
 def test_a_folder_of_the_users(tmp_path: Path, cache: Path) -> None:
     tree = fill(tmp_path / "t")
     text = f"opensbi.source=path:{tree}"

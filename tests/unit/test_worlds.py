@@ -10,6 +10,7 @@ import pytest
 
 from harness.config.schema import Config
 from harness.machine.rundir import RunDir
+from harness.scenarios.linux_tvm import KERNEL
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 from harness.scenarios.world import NAMES, World, log_of, results
@@ -71,3 +72,20 @@ def test_right_results_are_counted(tmp_path: object) -> None:
 def test_what_is_wrong_is_told(tmp_path: object, text: str) -> None:
     with pytest.raises(CheckFailed):
         world(tmp_path, text).look()
+
+
+def test_a_guest_with_another_kernel_than_it_is_to_have_is_told(tmp_path: object) -> None:
+    banner = "Linux version 6.12.107 (teecall@teecall) (gcc) #1 SMP"
+    found = world(tmp_path, f"[    0.000000] {banner}\r\nwork: userspace at 1\r\n")
+    found.smoke.files[KERNEL] = f"\0{banner}\n\0".encode()
+    assert found.release() == "6.12.107"
+    found.smoke.files[KERNEL] = b"Linux version 6.12.107+deb13 (debian) (gcc-14) #1 SMP Debian\n"
+    with pytest.raises(CheckFailed, match="not that of the guest's Image"):
+        found.release()
+
+
+def test_a_guest_without_a_banner_is_told(tmp_path: object) -> None:
+    found = world(tmp_path, "work: userspace at 1\r\n")
+    found.smoke.files[KERNEL] = b"Linux version 6.12.107 (teecall@teecall) (gcc) #1 SMP\n"
+    with pytest.raises(CheckFailed, match="no banner"):
+        found.release()

@@ -190,6 +190,7 @@ static const struct {
 	{ "touch", NULL, touch },
 	{ "syscall", NULL, system_calls },
 	{ "switch", NULL, context_switch },
+	{ "disk", prepare_disk, read_disk },
 };
 
 static int one(const char *name)

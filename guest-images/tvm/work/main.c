@@ -18,7 +18,7 @@ static const char usage[] =
 "          rounds of computing, memory and files, until SECONDS are over (0: for ever);\n"
 "          `work: PROCESS ROUND CRC` says how far a process is, `done` before it that it ends\n"
 "       work bench NAME...\n"
-"          `bench: NAME TICKS` for each of integer memory fault touch syscall switch\n"
+"          `bench: NAME TICKS` for each of integer memory fault touch syscall switch disk\n"
 "       work time PROGRAM [ARGUMENT...]\n"
 "          `bench: total TICKS`: how long the program has run\n"
 "As the first process it takes these words from its console, and switches the machine off.\n";

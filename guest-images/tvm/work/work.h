@@ -34,4 +34,8 @@ int load(int count, char **words);
 /* bench.c: one line for each workload, with the ticks that it has taken */
 int bench(int count, char **words);
 
+/* disk.c: 256 reads of /dev/vda, whose sector n, of 64, begins with n + 1 (64 bits) */
+void prepare_disk(void);
+void read_disk(void);
+
 #endif
