@@ -15,7 +15,8 @@ class Artefacts:
     own (`host.kernel` and `host.initrd`), of which teecall has neither symbols nor driver.
     With `is_payload` the `kernel_image` is a payload of the user's, an ELF file or a flat binary,
     and there is no host: no initramfs, no tool, no guest.
-    `tsm2_elf` is None on a machine with one TSM domain.
+    `tsm2_elf` is None on a machine with one TSM domain. `initrd_more` are archives that the host's
+    initramfs goes on with, in a run that adds files to it.
     `versions` names every source as it was used: `{"opensbi": "1.6 (tree 0c7b4d39ddbb)", ...}`.
     """
 
@@ -30,6 +31,7 @@ class Artefacts:
     hello_elf: Path
     dt_overlay: Path
     tsm2_elf: Path | None = None
+    initrd_more: tuple[Path, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     is_payload: bool = False
 

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from harness.cli._json import Result, json_option
 from harness.cli._options import Options, config_options
 from harness.config.kernels import DEBIAN
-from harness.config.schema import Config
+from harness.config.schema import Config, Worlds
 from harness.sources.resolve import Sources
 from harness.ui import Ui
 
@@ -61,7 +62,11 @@ def _value(sources: Sources, component: str, place: Path) -> dict[str, str]:
 
 
 def _wanted(config: Config) -> tuple[str, ...]:
-    """Return the components to bring: Debian's kernel only where it is named."""
+    """Return the components to bring: what is Debian's only where it is named."""
+    if config.worlds.vmm == "qemu":
+        from harness.build.vmm import packages
+
+        return (*_wanted(replace(config, worlds=Worlds())), *packages())
     if config.host.kernel == DEBIAN:
         return _COMPONENTS + _DEBIAN
     return (*_COMPONENTS, _DEBIAN[0]) if config.tvm.kernel == DEBIAN else _COMPONENTS

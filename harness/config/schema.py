@@ -147,10 +147,11 @@ class Conformance(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Worlds(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long `teecall run three-worlds` is."""
+    """How long `teecall run three-worlds` is, and what runs its KVM guest."""
 
     seconds: Positive = 3
     orders: Annotated[int, Meta(ge=1, le=6)] = 1
+    vmm: Literal["teecall", "qemu"] = "teecall"
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -66,7 +66,8 @@ def prepare_boot(
     """
     initrd = b"" if artefacts.is_payload else _read(artefacts.initrd)
     more = addition(len(initrd), files)
-    ready = plan_boot(config, artefacts, len(initrd) + len(more))
+    behind = b"".join(map(_read, artefacts.initrd_more))
+    ready = plan_boot(config, artefacts, len(initrd) + len(more) + len(behind))
     run.write_json(IMAGES, symbol_files(config, artefacts))
     tree = with_fresh_seed(ready.device_tree.read_bytes(), rng_seed or os.urandom(32))
     for domain, tsm in zip(domains(config), ready.tsms, strict=True):
@@ -76,8 +77,12 @@ def prepare_boot(
         return ready
     return replace(
         ready,
-        initrd=run.write("initrd.cpio", initrd + more),
-        initrd_parts=(artefacts.initrd, run.write("initrd-added.cpio", more)),
+        initrd=run.write("initrd.cpio", initrd + more + behind),
+        initrd_parts=(
+            artefacts.initrd,
+            run.write("initrd-added.cpio", more),
+            *artefacts.initrd_more,
+        ),
     )
 
 

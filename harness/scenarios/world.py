@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from harness.host.results import GuestRun, error_name, number, parse_answer
 from harness.machine.deadline import slowness
-from harness.scenarios.linux_tvm import KERNEL, device_of, release_of, words_of
+from harness.scenarios import qemu
+from harness.scenarios.linux_tvm import INITRD, KERNEL, device_of, release_of, words_of
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 
@@ -183,22 +184,26 @@ class World:
             time.sleep(_LOOK_S)
 
 
-def start(smoke: Smoke, name: str, purpose: str) -> World:
+def start(smoke: Smoke, name: str, purpose: str, end_s: int = 0) -> World:
     """Start a world, which works until it is ended.
 
     Args:
         smoke: the run; its host has the files.
         name: one of NAMES.
         purpose: tells this start from others, for the nonce.
+        end_s: after so many seconds it ends by itself; 0: never.
     """
     host = smoke.need_host()
     processes = min(2, smoke.config.machine.harts)
     nonce = smoke.nonce(f"{purpose} {name}")
     device = device_of(smoke, name)
     log_start = smoke.run.file(log_of(name)).stat().st_size
-    asked = f"load {nonce:x} 0 {processes}"
+    asked = f"load {nonce:x} {end_s} {processes}"
     if name == "host":
         command = f"setsid {WORK} {asked} >{device} 2>{_OUTPUT}host"
+    elif name == "kvm" and qemu.is_vmm(smoke.config):
+        command = qemu.command(smoke.config, processes, KERNEL, INITRD)
+        command += f" >{device} 2>{_OUTPUT}kvm"
     else:
         seconds = smoke.config.worlds.seconds + 6 * smoke.config.timeouts.guest_s
         limit = math.ceil(seconds * slowness())
@@ -206,4 +211,6 @@ def start(smoke: Smoke, name: str, purpose: str) -> World:
         words += ["--timeout", str(limit), "--json"]
         command = f"{shlex.join(words)} >{_OUTPUT}{name} 2>&1"
     host.shell.run(f"{command} & {name}=$!")
+    if name == "kvm" and qemu.is_vmm(smoke.config):
+        qemu.ask(smoke, asked, smoke.run.file(log_of(name)), log_start, f"{_OUTPUT}kvm")
     return World(smoke, name, nonce, processes, log_start)

@@ -17,6 +17,7 @@ from harness.build.builder import Builder
 from harness.build.guest_files import check_fits, guest_kernel, recipes
 from harness.build.linux_guest import GuestInitramfsRecipe
 from harness.build.work import INITRAMFS, PROGRAM, WorkRecipe
+from harness.scenarios import vmm
 from harness.scenarios.linux_tvm import INITRD, KERNEL, add_port
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
@@ -38,7 +39,7 @@ def build(smoke: Smoke) -> str:
     Both guests have the kernel that `tvm.kernel` names, and an initramfs with nothing but the work.
     """
     kernel = [one for one in recipes(smoke.config) if one.name != GuestInitramfsRecipe.name]
-    extra = (WorkRecipe(), *kernel)
+    extra = (WorkRecipe(), *kernel, *vmm.recipes(smoke.config))
     smoke.builder = Builder(smoke.config, smoke.ui, offline=smoke.offline, extra=extra)
     outcome = smoke.builder.run()
     smoke.artefacts = outcome.artefacts
@@ -49,6 +50,7 @@ def build(smoke: Smoke) -> str:
     smoke.files[INITRD] = (outcome.places[WorkRecipe.name] / INITRAMFS).read_bytes()
     check_fits(smoke.config, image, len(smoke.files[INITRD]))
     smoke.files[WORK] = (outcome.places[WorkRecipe.name] / PROGRAM).read_bytes()
+    vmm.give_files(smoke, outcome.places)
     for name in NAMES:
         add_port(smoke, name, log_of(name))
     return f"built {', '.join(outcome.built)}" if outcome.built else "all is up to date"
@@ -58,6 +60,7 @@ def work(smoke: Smoke) -> str:
     """Let all three work at once for a while; each gets on, and every result is right."""
     _ready(smoke)
     worlds = _started(smoke, "work")
+    vmm.prove(smoke, worlds["kvm"].processes)
     marks = {name: world.rounds for name, world in worlds.items()}
     end = time.monotonic() + smoke.config.worlds.seconds
     while time.monotonic() < end:
@@ -161,6 +164,7 @@ _CHECKS = (
     ("build", build),
     ("boot", boot),
     ("tsm", begin_memory),
+    ("vmm", vmm.short_life),
     ("work", work),
     ("teardown", teardown),
     ("usable", usable),

@@ -120,6 +120,20 @@ class Apt:
             raise SourceError(f"{spec}: the mirror's index names no file of it", _UPDATE_REMEDY)
         return Spec(Kind.POOL, unquote(found[1]))
 
+    def dependencies(self, package: str) -> list[Spec]:
+        """Return a package of the first suite and all it depends on, as apt resolves it.
+
+        Raises:
+            SourceError: the mirror has no such package.
+        """
+        self._prepare()
+        plan = ["--simulate", "--no-install-recommends", "-t", SUITES[0], "install", package]
+        # Inst NAME (VERSION SUITE [ARCHITECTURE])
+        found = re.findall(
+            r"^Inst (\S+) \((\S+) ", self._run(["apt-get", "-q", *plan]), re.MULTILINE
+        )
+        return [Spec(Kind.APT, name, version) for name, version in found]
+
     def _names(self, spec: Spec, series: str) -> list[str]:
         """Return a package's name; those of its series, newest first, when it has a version."""
         name = spec.package

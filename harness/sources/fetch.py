@@ -20,6 +20,7 @@ from harness.files import disk_errors, locked, publish, scratch, sha256_of, writ
 from harness.sources.gittree import stat_signature, tree_id
 from harness.sources.lock import Pin
 from harness.sources.spec import Kind, Spec, parse
+from harness.sources.vmm_packages import PREFIX
 from harness.ui import Ui
 
 if TYPE_CHECKING:
@@ -283,6 +284,8 @@ def _no_origin(component: str, pin: Pin, reasons: list[TeecallError]) -> SourceE
     own = f"a tree of your own: --set {key}.source=path:DIR"
     if component.startswith("debian-"):
         own = "a kernel of your own: host.kernel or tvm.kernel names an Image"
+    if component.startswith(PREFIX):
+        own = "teecall's own VMM: --set worlds.vmm=teecall"
     remedies = dict.fromkeys(reason.remedy for reason in reasons if reason.remedy)
     return SourceError(
         f"{component} {pin.version}: no origin delivers it",
