@@ -147,9 +147,10 @@ def identity_of(config: Config, artefacts: Artefacts, sources: Sources) -> str:
     }
     program = shutil.which(config.qemu.binary)
     emulator = sha256_of(Path(program)) if program else config.qemu.binary
+    more = [sha256_of(path) for path in artefacts.initrd_more]
     later = [sources.identify(name).id for name in _BUILT_LATER]
     kept = [_content(text) for text in assignments(config) if not _MADE_FROM.match(text)]
-    state = json.dumps([files, emulator, later, list(config.tvm.flags), kept], sort_keys=True)
+    state = json.dumps([files, more, emulator, later, list(config.tvm.flags), kept], sort_keys=True)
     return hashlib.sha256(state.encode()).hexdigest()
 
 

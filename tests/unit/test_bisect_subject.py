@@ -315,6 +315,7 @@ def test_identity_is_all_that_a_run_depends_on(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).write_text(name)
     paths: dict[str, Any] = {name: tmp_path / name for name in names}
+    paths["initrd_more"] = (tmp_path / "initrd_more",)
     made = Artefacts(**paths)
     kernel = tmp_path / "Image"
     guests = tmp_path / "guests"
