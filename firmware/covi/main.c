@@ -106,21 +106,30 @@ static int64_t read_file_of_self(void)
 	return try_read(file_page(self));
 }
 
-/* One file of each hart, as many as the isolation hardware has entries for */
+static uint64_t convert_file(uint64_t hart)
+{
+	int64_t error = covi(COVE_COVI_CONVERT_AIA_IMSIC, file_page(hart), 0, 0);
+
+	if (error)
+		SAY(convert_refused, error);
+	return !error;
+}
+
+/*
+ * One file of each hart, as many as the isolation hardware has entries for.
+ * Those that are used below come first: any hart may be the one that boots.
+ */
 static void convert(void)
 {
-	uint64_t i, converted = 0;
-	int64_t error;
+	uint64_t i, converted;
 
 	SAY(read_before, try_read(file_page(self)));
 	SAY(convert_own_file, covi(COVE_COVI_CONVERT_AIA_IMSIC,
 				   file_page(self) - PAGE, 0, 0));
-	for (i = 0; i < plan.harts; i++) {
-		error = covi(COVE_COVI_CONVERT_AIA_IMSIC, file_page(i), 0, 0);
-		converted += !error;
-		if (error)
-			SAY(convert_refused, error);
-	}
+	converted = convert_file(self) + convert_file(peer);
+	for (i = 0; i < plan.harts; i++)
+		if (i != self && i != peer)
+			converted += convert_file(i);
 	SAY(converted, converted);
 	SAY(convert_again, covi(COVE_COVI_CONVERT_AIA_IMSIC, file_page(self),
 				0, 0));
