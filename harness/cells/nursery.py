@@ -40,7 +40,6 @@ PRELOAD = (
     "harness.scenarios.smoke_checks",
     "harness.trace.record",
     "harness.machine.forensics",
-    "harness.machine.starved",
     "harness.machine.timeline",
     "harness.report.history",
     "harness.report.make",
