@@ -33,7 +33,6 @@ from harness.machine.streams import Drain, Stream, with_notes
 if TYPE_CHECKING:
     from harness.machine.deadline import Deadline
     from harness.machine.deaths import Death, DeathWatch
-    from harness.machine.starved import Starved
 
 _MIB = 1 << 20
 # After the consoles are closed QEMU is all but gone; its status follows at once.
@@ -61,7 +60,6 @@ class Machine:
     _qemu: Qemu
     _drain: Drain
     _deaths: DeathWatch
-    _starved: Starved
 
     @property
     def pid(self) -> int:
@@ -148,17 +146,13 @@ class Machine:
         return with_notes(said, 0, self.uart.notes)
 
     def check_awake(self) -> bool:
-        """Tell whether a silence is not the machine's doing, so that its time does not count.
-
-        A debugger holds it, or it had no processor.
+        """Tell whether a silence is a debugger's doing, so that its time does not count.
 
         Raises:
             InfraError: QEMU is stopped, so that a silence says nothing about the machine.
         """
         self._check_stopped()
-        if self.status is not None:
-            return False
-        return held_by_debugger(self.monitor) or self._starved.excuses(self.said())
+        return self.status is None and held_by_debugger(self.monitor)
 
     def _check_stopped(self) -> None:
         if self._qemu.stopped:
@@ -337,10 +331,8 @@ def start_machine(
         drain.start()
         # The machine boots beside whatever is loaded from here on.
         from harness.machine.deaths import DeathWatch
-        from harness.machine.starved import Starved, waited_s
 
-        watch, starved = DeathWatch(), Starved(lambda: waited_s(qemu.pid))
-        yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, watch, starved)
+        yield Machine(config, files, run, ram, monitor, uart, shell, qemu, drain, DeathWatch())
 
 
 def _write_readable(run: RunDir, drain: Drain, started: float) -> None:
