@@ -93,3 +93,5 @@ class UartPipes:
     ) -> None:
         for end in tuple(self._open):
             self._close(end)
+        # Their numbers soon are those of other files.
+        self._ours, self._input = -1, None

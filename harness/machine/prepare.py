@@ -73,7 +73,7 @@ def prepare_boot(
     for domain, tsm in zip(domains(config), ready.tsms, strict=True):
         tree = _told(tree, domain, tsm, root, ready)
     ready = replace(ready, device_tree=run.write("machine.dtb", tree))
-    if not files:
+    if not (files or behind):
         return ready
     return replace(
         ready,

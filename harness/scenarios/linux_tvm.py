@@ -144,9 +144,9 @@ def nonce(smoke: Smoke, vcpus: int) -> str:
     return f"{smoke.nonce(f'linux {vcpus}'):016x}"
 
 
-def console_lines(smoke: Smoke, start: int) -> list[str]:
-    """Return the lines on the guest's console behind the byte `start`, up to its power off."""
-    path = smoke.run.file(CONSOLE_LOG)
+def console_lines(smoke: Smoke, start: int, log: str = CONSOLE_LOG) -> list[str]:
+    """Return the lines on a guest's console behind the byte `start`, up to its power off."""
+    path = smoke.run.file(log)
     deadline = time.monotonic() + _ARRIVAL_S
     while True:
         text = path.read_bytes()[start:].decode(errors="replace").replace("\r", "")

@@ -69,10 +69,11 @@ def ask(smoke: Smoke, asked: str, log: Path, start: int, errors: str) -> None:
     end = time.monotonic() + 3 * smoke.config.timeouts.guest_s * slowness()
     while _READY not in log.read_bytes()[start:]:
         host.machine.check()
+        # What it has said it said on the vCPUs that are looked for afterwards.
+        said = log.read_bytes()[start:].decode(errors="replace").splitlines()
         vcpus = kvm_process.vcpus(host.shell.run("ls -l /proc/$kvm/fd").output)
         # One that has ended is a zombie, or gone when the shell has seen it; it has no files.
         alive = host.shell.run("read -r _ _ state _ </proc/$kvm/stat && [ $state != Z ]").ok
-        said = log.read_bytes()[start:].decode(errors="replace").splitlines()
         if said and alive and not vcpus:
             raise CheckFailed("QEMU's guest runs, and has no vCPU of KVM", details=said[-3:])
         panic = any("Kernel panic - " in line for line in said)
@@ -82,4 +83,5 @@ def ask(smoke: Smoke, asked: str, log: Path, start: int, errors: str) -> None:
                 "QEMU's guest did not reach its userspace", f"see {log.name}", details=last
             )
         time.sleep(_LOOK_S)
-    host.shell.run(f"echo {shlex.quote(asked)} >{INPUT}")
+    # Opened for both here as well: QEMU may have ended meanwhile.
+    host.shell.run(f"echo {shlex.quote(asked)} 1<>{INPUT}")

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The VMM of a Linux TVM is killed at moments by chance, which follow from the run's seed."""
+"""The VMM of a Linux TVM is killed at moments by chance.
+
+From the run's seed follows which part of the way each kill comes at; how long the way is, the
+workstation says, so that a repeat comes near the same moments.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +64,7 @@ def moments(smoke: Smoke) -> str:
 def _kill(smoke: Smoke, vcpus: int, delay: int, used: int) -> str:
     """Kill a VMM so many microseconds behind its start; return how far its guest had come."""
     start = console_size(smoke)
-    victim = _start(smoke, vcpus, f"usleep {delay}; kill -9 $victim")
+    victim = _start(smoke, vcpus, f"usleep {delay}; kill -9 $victim", delay / 1e6)
     victim.end(KILL, smoke.config.timeouts.guest_s)
     stage = BOOTING if victim.launched else HALF_BUILT
     if _UP.encode() in smoke.run.file(CONSOLE_LOG).read_bytes()[start:]:
@@ -133,9 +137,9 @@ class _Life:
     used: int
 
 
-def _start(smoke: Smoke, vcpus: int, then: str = ":") -> Victim:
+def _start(smoke: Smoke, vcpus: int, then: str = ":", takes_s: float = 0.0) -> Victim:
     words = shlex.join(["tvm", *words_of(smoke.config, console_of(smoke), vcpus, None)])
-    return Victim.start(smoke.need_host(), words, then=then)
+    return Victim.start(smoke.need_host(), words, then=then, takes_s=takes_s)
 
 
 def _one_life(smoke: Smoke) -> _Life:

@@ -38,7 +38,14 @@ class Victim:
     host: Host
 
     @classmethod
-    def start(cls, host: Host, words: str, stop_after: str = "", then: str = ":") -> Victim:
+    def start(
+        cls,
+        host: Host,
+        words: str,
+        stop_after: str = "",
+        then: str = ":",
+        takes_s: float = 0.0,
+    ) -> Victim:
         """Start the tool.
 
         Args:
@@ -46,11 +53,13 @@ class Victim:
             words: the command, quoted for the shell, without `--json`.
             stop_after: COVH function, with `:N` its Nth call, behind which it stops itself.
             then: what the shell does next, without a word to the harness in between.
+            takes_s: seconds of silence that this is meant to take.
         """
         where = f"TVM_STOP_AFTER={stop_after} " if stop_after else ""
         # What a check that failed has left behind is not to spoil the next one.
         host.shell.run(_AWAY)
-        host.shell.run(f"{where}{words} --json >{_OUTPUT} 2>&1 & victim=$!; {then}", _START_S)
+        command = f"{where}{words} --json >{_OUTPUT} 2>&1 & victim=$!; {then}"
+        host.shell.run(command, _START_S + takes_s)
         return cls(host)
 
     @property

@@ -12,7 +12,7 @@ from harness.build.recipe import Recipe
 from harness.config.schema import Config
 from harness.host import kvm_process
 from harness.scenarios import qemu
-from harness.scenarios.linux_tvm import KERNEL
+from harness.scenarios.linux_tvm import KERNEL, console_lines
 from harness.scenarios.runner import CheckFailed
 from harness.scenarios.smoke import Smoke
 from harness.scenarios.world import log_of, start
@@ -118,12 +118,14 @@ def short_life(smoke: Smoke) -> str:
     world.await_rounds(1)
     status = shell.run("wait $kvm", smoke.config.timeouts.guest_s).status
     world.look()
-    log = smoke.run.file(log_of("kvm")).read_bytes()[world.log_start :]
-    text = log.decode(errors="replace").replace("\r", "")
+    if status:
+        raise CheckFailed(
+            f"the VMM of a guest that was to go off by itself ended with {status}",
+            f"see {log_of('kvm')}",
+        )
+    text = "\n".join(console_lines(smoke, world.log_start, log_of("kvm")))
     emulator = qemu.is_vmm(smoke.config)
     check_console(text, banner_of(smoke.files[KERNEL]), world.processes, emulator)
-    if status:
-        raise CheckFailed(f"the VMM ended with {status}, although its guest went off in order")
     name = smoke.versions["vmm"] if emulator else "teecall's own"
     return (
         f"{name}: from the kernel's banner, with KVM's SBI, to power off;"

@@ -21,7 +21,7 @@ def test_nothing_is_left_of_a_tvm(
     result = scenario("teardown-matrix", *words_of(host, guest))
     assert result.status == 0, result.screen
     assert all(check["verdict"] == "PASS" for check in result.report["checks"]), result.screen
-    # The moments are made again from what is printed.
+    # The seed and the moments that came of it are printed.
     seed = json.loads((tmp_path / "run" / "run.json").read_text())["seed"]
     assert seed in result.check("moments")["detail"]
     check_banners(tmp_path / "run", {"uart.log": host, "guest-console.log": guest})
