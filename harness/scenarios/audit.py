@@ -128,6 +128,8 @@ def probe(smoke: Smoke) -> str:
 
 def add_what_is_known(smoke: Smoke, error: MachineError) -> None:
     """Add to the error of an audit that did not come to its end how far it came."""
+    # The line that it died with comes first, where it died after that.
+    _machine(smoke).last_words()
     error.message += _died_at(smoke)
     error.details = (*error.details, *_seen_so_far(smoke))
 

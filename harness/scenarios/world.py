@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+import signal
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -146,10 +147,11 @@ class World:
         if not self._alive():
             raise CheckFailed(f"{self.name} had ended by itself")
         limit = self.smoke.config.timeouts.guest_s
-        shell = self.smoke.need_host().shell
-        # On the host the processes are in a group of their own.
-        sign = "-" if self.name == "host" else ""
-        shell.run(f"kill -TERM {sign}${self.name}; wait ${self.name}", limit)
+        status = self.smoke.need_host().shell.run(_kill(self.name, "TERM"), limit).status
+        if status not in self._ends_with():
+            raise CheckFailed(
+                f"{self.name}: SIGTERM ended it with status {status}", f"see {log_of(self.name)}"
+            )
         self.look()
         self._check_gone()
 
@@ -158,6 +160,15 @@ class World:
         """Bytes from the pool's bottom on that a TVM has had."""
         stops = [part.stop for part in self._run().pool]
         return max(stops) - self.smoke.config.memory.pool_base
+
+    def _ends_with(self) -> tuple[int, ...]:
+        """Return its statuses at an end in order: `work` dies of it, the others clean up."""
+        if self.name == "host":
+            return (128 + signal.SIGTERM,)
+        if self.name == "kvm" and qemu.is_vmm(self.smoke.config):
+            return (0,)
+        # The guest of the `tvm` tool did not get to its end.
+        return (1,)
 
     def _check_gone(self) -> None:
         for event in self._run().events:
@@ -186,6 +197,23 @@ class World:
             time.sleep(_LOOK_S)
 
 
+def _kill(name: str, signal_name: str) -> str:
+    """Return the command that ends a world and forgets it, with the status that it ended with."""
+    # On the host the processes are in a group of their own.
+    sign = "-" if name == "host" else ""
+    process = f"${name}"
+    return (
+        f"kill -{signal_name} {sign}{process} 2>/dev/null;"
+        f" wait {process}; ended=$?; {name}=; (exit $ended)"
+    )
+
+
+def clear(smoke: Smoke) -> None:
+    """Kill the worlds that a failed check has left: what comes next shall not fail for them."""
+    for name in NAMES:
+        smoke.need_host().shell.run(f'[ -z "${name}" ] || {{ {_kill(name, "KILL")}; }}')
+
+
 def start(smoke: Smoke, name: str, purpose: str, end_s: int = 0) -> World:
     """Start a world, which works until it is ended.
 
@@ -202,10 +230,10 @@ def start(smoke: Smoke, name: str, purpose: str, end_s: int = 0) -> World:
     log_start = smoke.run.file(log_of(name)).stat().st_size
     asked = f"load {nonce:x} {end_s} {processes}"
     if name == "host":
-        command = f"setsid {WORK} {asked} >{device} 2>{_OUTPUT}host"
+        command = f"setsid {WORK} {asked} 2>{_OUTPUT}host >{device}"
     elif name == "kvm" and qemu.is_vmm(smoke.config):
         command = qemu.command(smoke.config, processes, KERNEL, INITRD)
-        command += f" >{device} 2>{_OUTPUT}kvm"
+        command += f" 2>{_OUTPUT}kvm >{device}"
     else:
         seconds = smoke.config.worlds.seconds + 6 * smoke.config.timeouts.guest_s
         limit = math.ceil(seconds * slowness())

@@ -17,14 +17,13 @@ from harness.build.builder import Builder
 from harness.build.guest_files import check_fits, guest_kernel, recipes
 from harness.build.linux_guest import GuestInitramfsRecipe
 from harness.build.work import INITRAMFS, PROGRAM, WorkRecipe
-from harness.scenarios import vmm
+from harness.scenarios import teardown_memory, vmm
 from harness.scenarios.linux_tvm import INITRD, KERNEL, add_port
 from harness.scenarios.runner import CheckFailed, Skipped, Step
 from harness.scenarios.smoke import Smoke, boot, poweroff, sources, tools
 from harness.scenarios.smp import begin, healthy
-from harness.scenarios.teardown_memory import usable
 from harness.scenarios.teardown_victim import nothing_left
-from harness.scenarios.world import NAMES, WORK, World, log_of, start
+from harness.scenarios.world import NAMES, WORK, World, clear, log_of, start
 
 # A KVM guest has 128 MiB; what the kernel keeps of its own beside that comes and goes.
 _LOST_KIB = 32 << 10
@@ -133,6 +132,13 @@ def _ready(smoke: Smoke) -> None:
     smoke.need_host()
     if smoke.before is None:
         raise Skipped("the TSM does not answer")
+
+
+def usable(smoke: Smoke) -> str:
+    """Check that the whole pool can be converted and reclaimed, once no world is left."""
+    _ready(smoke)
+    clear(smoke)
+    return teardown_memory.usable(smoke)
 
 
 def begin_memory(smoke: Smoke) -> str:

@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
+from harness.config.load import load
+from harness.machine.rundir import new_run
+from harness.scenarios import world, worlds
+from harness.scenarios.runner import CheckFailed
+from harness.scenarios.smoke import Smoke, boot
+from harness.scenarios.smp import healthy
+from harness.scenarios.world import World, start
 from harness.scenarios.worlds import orders_of
+from harness.ui import QuietUi
 from tests.system.conftest import Scenario
 from tests.system.kernels import NIGHTLY, check_banners, words_of
 
@@ -47,3 +56,32 @@ def test_three_worlds(
     assert result.check("teardown")["detail"].count(" then ") == 2 * orders
     guests = dict.fromkeys(("kvm-console.log", "tvm-console.log"), guest)
     check_banners(tmp_path / "run", {"uart.log": host, **guests})
+
+
+def test_a_failed_step_leaves_no_world_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as stack:
+        run = Smoke(load((), []).value, new_run(tmp_path / "run"), QuietUi(), stack)
+        worlds.build(run)
+        boot(run)
+        worlds.begin_memory(run)
+        with monkeypatch.context() as patched:
+            patched.setattr(World, "rounds", property(_no_result))
+            with pytest.raises(CheckFailed, match="no result"):
+                worlds.work(run)
+        # Both guests run, and have the pool's pages and their devices.
+        assert "--input load" in run.need_host().shell.run("ps").output
+        worlds.usable(run)
+        healthy(run)
+        again = start(run, "tvm", "again")
+        again.await_rounds(1)
+        # It dies of SIGKILL, the end of a tool that cannot clean up: that is no end in order.
+        kill = world._kill
+        monkeypatch.setattr(world, "_kill", lambda name, _: kill(name, "KILL"))
+        with pytest.raises(CheckFailed, match="SIGTERM ended it with status 137"):
+            again.end()
+
+
+def _no_result(_: World) -> int:
+    raise CheckFailed("no result")
