@@ -12,10 +12,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 from types import TracebackType
 
 # What an unprivileged process may ask for (pipe(7), /proc/sys/fs/pipe-max-size).
 _ROOM = 1 << 20
+# A machine that takes nothing for so long has 64 KiB that it has not read.
+_ROOM_WITHIN_MS = 10_000
 
 
 class UartPipes:
@@ -39,6 +42,7 @@ class UartPipes:
         self._input: int | None = None
         if not deaf:
             into, self._input = self._pipe()
+            os.set_blocking(self._input, False)
             self.theirs = (out, into)
 
     @property
@@ -52,15 +56,17 @@ class UartPipes:
         return os.read(self._ours, size)
 
     def sendall(self, data: bytes) -> None:
-        """Send all of it.
+        """Send all of it; what a machine that hangs has no room for is lost, as on any UART.
 
         Raises:
             OSError: the machine is deaf, or gone.
         """
         if self._input is None:
             raise OSError("this console takes no input")
+        room = select.poll()
+        room.register(self._input, select.POLLOUT)
         rest = memoryview(data)
-        while rest:
+        while rest and room.poll(_ROOM_WITHIN_MS):
             rest = rest[os.write(self._input, rest) :]
 
     def fileno(self) -> int:

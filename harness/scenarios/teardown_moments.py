@@ -48,7 +48,8 @@ def moments(smoke: Smoke) -> str:
         raise Skipped("the TSM does not answer")
     life = _one_life(smoke)
     spans = Span(life.launch_us, BOOTING), Span(life.userspace_us, USERSPACE)
-    stages, delays = [], []
+    stages: list[str] = []
+    delays: list[str] = []
     for turn, share in enumerate(shares_of(smoke.seed, _MOST)):
         if turn >= _MOMENTS and not lacking(stages):
             break

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import re
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from harness.machine import pipe
 from harness.machine.pipe import UartPipes
 
 
@@ -44,6 +46,19 @@ def test_a_machine_that_is_gone_hears_nothing(pipes: UartPipes) -> None:
     pipes.hand_over()
     with pytest.raises(BrokenPipeError):
         pipes.sendall(b"x")
+
+
+def test_a_machine_that_hangs_loses_what_it_has_no_room_for(
+    pipes: UartPipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe, "_ROOM_WITHIN_MS", 10)
+    pipes.sendall(b"a" * (1 << 20))
+    _, into = pipes.theirs
+    held = os.read(into, 1 << 20)
+    assert 4096 <= len(held) < 1 << 20
+    # What it takes again arrives.
+    pipes.sendall(b"b")
+    assert os.read(into, 1 << 20) == b"b"
 
 
 def test_a_deaf_machine_has_no_input() -> None:
