@@ -11,6 +11,8 @@ _LINE = re.compile(
     r"riscv_cpu_do_interrupt: hart:(\d+), async:([01]), cause:([0-9a-fA-F]+), "
     r"epc:0x([0-9a-fA-F]+), tval:0x([0-9a-fA-F]+), desc=(\S+)"
 )
+# Machine-level software, timer and external interrupts (Privileged spec, table of mcause).
+_OF_MACHINE = frozenset({3, 7, 11})
 CAUSE_ECALL_HS = 9
 CAUSE_ECALL_VS = 10
 
@@ -30,6 +32,11 @@ class Trap:
     def is_ecall(self, cause: int) -> bool:
         """Tell whether this is the ecall with exception code `cause`."""
         return not self.interrupt and self.cause == cause
+
+    @property
+    def is_machine_interrupt(self) -> bool:
+        """Whether M-mode alone was called, which goes back to where it came from."""
+        return self.interrupt and self.cause in _OF_MACHINE
 
 
 def parse_interrupts(lines: Iterable[str]) -> list[Trap]:

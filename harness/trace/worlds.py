@@ -49,8 +49,11 @@ def stays(traps: Iterable[Trap], guest: range, tsm: range) -> list[Stay]:
 
 
 def _of_firmware(trap: Trap, guest: range, tsm: range) -> bool:
-    """Tell whether M-mode itself was interrupted, which says nothing of who runs below it."""
-    return _RAM <= trap.pc < guest.start and trap.pc not in tsm
+    """Tell whether M-mode was interrupted or called by another hart: who runs below goes on.
+
+    Such a call may come while the TSM serves a TVM that it then goes back to.
+    """
+    return trap.is_machine_interrupt or (_RAM <= trap.pc < guest.start and trap.pc not in tsm)
 
 
 def switches(found: Iterable[Stay], hart: int) -> int:

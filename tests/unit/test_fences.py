@@ -115,6 +115,10 @@ def trap(pc: int, hart: int = 0) -> Trap:
     return Trap(hart, False, 10, pc, 0, "x", 1)
 
 
+def machine_interrupt(pc: int) -> Trap:
+    return Trap(0, True, 3, pc, 0, "m_software", 1)
+
+
 def test_worlds_are_told_apart_by_what_follows() -> None:
     traps = [
         trap(GUEST_PC), trap(GUEST_PC), trap(HOST_PC),  # a KVM guest, two traps
@@ -126,6 +130,13 @@ def test_worlds_are_told_apart_by_what_follows() -> None:
     assert [stay.world for stay in found] == [KVM, TVM, KVM]
     assert switches(found, 0) == 2
     assert switches(found, 1) == 0
+
+
+def test_a_call_of_another_hart_ends_no_stay() -> None:
+    served = [trap(GUEST_PC), machine_interrupt(TSM.start + 4), trap(GUEST_PC), trap(TSM.start + 8)]
+    assert [stay.world for stay in stays(served, GUEST, TSM)] == [TVM]
+    kernel = [trap(GUEST_PC), machine_interrupt(HOST_PC), trap(HOST_PC)]
+    assert [stay.world for stay in stays(kernel, GUEST, TSM)] == [KVM]
 
 
 def test_worlds_of_two_harts() -> None:
