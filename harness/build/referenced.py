@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -83,6 +82,9 @@ def file_of(config: Config, key: str, places: Mapping[str, Path], default: str) 
 
 def _not_built(key: str, value: str, wanted: Path) -> ConfigError:
     built = sorted(path.stem for path in wanted.parent.glob(f"*{wanted.suffix}"))
+    # Imported here: only an error needs it.
+    import difflib
+
     close = difflib.get_close_matches(wanted.stem, built, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return ConfigError(

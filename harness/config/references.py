@@ -11,7 +11,6 @@ store, only the build knows.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +108,9 @@ def _listed(key: str, guests: tuple[str, ...]) -> str:
 
 
 def _unknown(name: str, key: str, guests: tuple[str, ...]) -> ConfigError:
+    # Imported here: only an error needs it.
+    import difflib
+
     close = difflib.get_close_matches(name, _names(key, guests), n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return ConfigError(

@@ -19,7 +19,6 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
@@ -95,21 +94,28 @@ def _watched(pid: int) -> Iterator[select.poll]:
 
 def _start_guarded(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
     """Let a thread start a child, and be there for as long as the child is."""
-    begun: Future[subprocess.Popen[bytes]] = Future()
+    # A Future would do; its module takes longer to import than the thread to start.
+    outcome: list[subprocess.Popen[bytes] | BaseException] = []
+    begun = threading.Event()
 
     def guard() -> None:
         try:
             process = start()
+            outcome.append(process)
         except BaseException as error:
-            begun.set_exception(error)
+            outcome.append(error)
             return
-        begun.set_result(process)
+        finally:
+            begun.set()
         # Left for others to reap; whoever was first has the status.
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
     threading.Thread(target=guard, name="qemu-guard", daemon=True).start()
-    return begun.result()
+    begun.wait()
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
 
 
 def _dies_with_its_thread(parent: int) -> Callable[[], None]:

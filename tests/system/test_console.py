@@ -171,3 +171,11 @@ def test_files_arrive_as_they_are(host: Host) -> None:
         host.put("/nowhere/file", b"x")
     with pytest.raises(MachineError, match="/tmp/none"):
         host.get("/tmp/none")
+
+
+def test_commands_may_run_on_every_hart(host: Host) -> None:
+    harts = host.machine.config.machine.harts
+    assert host.shell.run("nproc").output == f"{harts}\n"
+    for cpu in range(harts):
+        said = host.shell.run(f"tvm call covh get_tsm_info 0x9ffff000 0x30 --cpu {cpu} --json")
+        assert said.ok, said.output

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,6 +325,15 @@ static void serve(const sigset_t *waiting)
 		agent.gathering = true;
 	look_at_clock();
 	take_requests();
+}
+
+/** Undo for a command that the init script has the agent stay on one hart. */
+void go_to_any_hart(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
 }
 
 /** Let every byte through as it is: no echo, no line editing, no signals. */

@@ -43,6 +43,9 @@ struct shell {
 	int status;
 };
 
+/* agent.c */
+void go_to_any_hart(void);
+
 /* agent_wire.c */
 uint32_t crc32_more(uint32_t crc, const char *data, size_t length);
 void put_all(int fd, const char *data, size_t length);

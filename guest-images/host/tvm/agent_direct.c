@@ -65,6 +65,7 @@ static void become_command(const struct shell *shell)
 	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
+	go_to_any_hart();
 	setpgid(0, 0);
 	for (int number = 1; number < NSIG; number++)
 		sigaction(number, &action, NULL);

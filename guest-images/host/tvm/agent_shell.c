@@ -40,6 +40,7 @@ static void become_shell(int control, int output, int status, int script)
 {
 	sigset_t none;
 
+	go_to_any_hart();
 	/* Its own group, so that an interrupt reaches all of the command. */
 	setpgid(0, 0);
 	sigemptyset(&none);
