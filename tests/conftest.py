@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,16 @@ import pytest
 def own_history(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the runs of tests, and what they break on purpose, out of the user's history."""
     os.environ["TEECALL_HISTORY"] = str(tmp_path_factory.mktemp("history") / "history.sqlite")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """Let what the tests start be interrupted.
+
+    A shell has what it starts in the background ignore SIGINT, and so would all that they start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

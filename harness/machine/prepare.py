@@ -64,20 +64,20 @@ def prepare_boot(
     Raises:
         ConfigError: an image is of the wrong kind, or two overlap in memory.
     """
-    initrd = b"" if artefacts.is_payload else _read(artefacts.initrd)
-    more = addition(len(initrd), files)
+    size = 0 if artefacts.is_payload else _size(artefacts.initrd)
+    more = addition(size, files)
     behind = b"".join(map(_read, artefacts.initrd_more))
-    ready = plan_boot(config, artefacts, len(initrd) + len(more) + len(behind))
+    ready = plan_boot(config, artefacts, size + len(more) + len(behind))
     run.write_json(IMAGES, symbol_files(config, artefacts))
     tree = with_fresh_seed(ready.device_tree.read_bytes(), rng_seed or os.urandom(32))
     for domain, tsm in zip(domains(config), ready.tsms, strict=True):
         tree = _told(tree, domain, tsm, root, ready)
     ready = replace(ready, device_tree=run.write("machine.dtb", tree))
-    if not (files or behind):
+    if artefacts.is_payload or not (files or behind):
         return ready
     return replace(
         ready,
-        initrd=run.write("initrd.cpio", initrd + more + behind),
+        initrd=run.copy("initrd.cpio", artefacts.initrd, more + behind),
         initrd_parts=(
             artefacts.initrd,
             run.write("initrd-added.cpio", more),
@@ -141,6 +141,14 @@ def symbol_files(config: Config, artefacts: Artefacts) -> dict[str, object]:
         "tvm": str(artefacts.hello_elf),
         "harts": config.machine.harts,
     }
+
+
+def _size(initrd: Path) -> int:
+    try:
+        with initrd.open("rb") as content:
+            return os.fstat(content.fileno()).st_size
+    except OSError as error:
+        raise ConfigError(f"host.initrd {initrd}: {error.strerror}") from error
 
 
 def _read(initrd: Path) -> bytes:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -63,6 +64,23 @@ class RunDir:
         data = content.encode() if isinstance(content, str) else content
         try:
             path.write_bytes(data)
+        except OSError as error:
+            raise _storage_error(path, error) from error
+        return path
+
+    def copy(self, name: str, base: Path, more: bytes) -> Path:
+        """Write a copy of a large file with `more` behind it, and return its path.
+
+        The kernel copies it: through this process it takes four times as long.
+
+        Raises:
+            StoreError, NoSpace: it cannot be written.
+        """
+        path = self.path / name
+        try:
+            shutil.copyfile(base, path)
+            with path.open("ab") as copy:
+                copy.write(more)
         except OSError as error:
             raise _storage_error(path, error) from error
         return path
@@ -145,8 +163,6 @@ def prune(runs: Path, now: float) -> None:
         runs: their folder; what does not look like a run stays.
         now: seconds since the epoch.
     """
-    import shutil
-
     old = sorted(run for run in runs.iterdir() if _RUN_NAME.fullmatch(run.name))[:-_KEEP_RUNS]
     doomed = (run for run in old if not _is_kept(run, now))
     for run in islice(doomed, _PRUNE_AT_ONCE):

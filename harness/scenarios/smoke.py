@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from harness.trace.tsm import TsmStats
 
 _HOLD = "smoke"
+# They write the evidence and the record of the run, and are loaded while the machine boots.
+_BEHIND_THE_LAST_CHECK = (
+    "harness.machine.timeline",
+    "harness.report.keep",
+    "harness.report.make",
+    "harness.report.history",
+)
 
 
 def _checks() -> ModuleType:
@@ -193,9 +200,8 @@ def boot(smoke: Smoke) -> str:
         banner = banner_of(artefacts.kernel_image.read_bytes())
         recorder.prepare()
         _checks()
-        # What keeps the run's record, behind the last check.
-        importlib.import_module("harness.report.make")
-        importlib.import_module("harness.report.history")
+        for module in _BEHIND_THE_LAST_CHECK:
+            importlib.import_module(module)
 
     smoke.host = reach_shell(machine, while_booting=meanwhile)
     seconds = smoke.metrics["boot_s"] = time.monotonic() - started
