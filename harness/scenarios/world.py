@@ -148,7 +148,7 @@ class World:
             raise CheckFailed(f"{self.name} had ended by itself")
         limit = self.smoke.config.timeouts.guest_s
         status = self.smoke.need_host().shell.run(_kill(self.name, "TERM"), limit).status
-        if status not in self._ends_with():
+        if status != self._end_status():
             raise CheckFailed(
                 f"{self.name}: SIGTERM ended it with status {status}", f"see {log_of(self.name)}"
             )
@@ -161,14 +161,14 @@ class World:
         stops = [part.stop for part in self._run().pool]
         return max(stops) - self.smoke.config.memory.pool_base
 
-    def _ends_with(self) -> tuple[int, ...]:
-        """Return its statuses at an end in order: `work` dies of it, the others clean up."""
+    def _end_status(self) -> int:
+        """Return its status behind SIGTERM: `work` dies of it, the others clean up."""
         if self.name == "host":
-            return (128 + signal.SIGTERM,)
+            return 128 + signal.SIGTERM
         if self.name == "kvm" and qemu.is_vmm(self.smoke.config):
-            return (0,)
+            return 0
         # The guest of the `tvm` tool did not get to its end.
-        return (1,)
+        return 1
 
     def _check_gone(self) -> None:
         for event in self._run().events:
@@ -193,7 +193,12 @@ class World:
         while not reached():
             self.smoke.need_host().machine.check()
             if time.monotonic() > end or not (self._alive() or reached()):
-                raise CheckFailed(f"{self.name} {why}", f"see {log_of(self.name)}, uart.log")
+                said = self.smoke.need_host().shell.run(f"tail -n 3 {_OUTPUT}{self.name}").output
+                raise CheckFailed(
+                    f"{self.name} {why}",
+                    f"see {log_of(self.name)}, uart.log",
+                    details=said.splitlines(),
+                )
             time.sleep(_LOOK_S)
 
 
