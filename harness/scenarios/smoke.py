@@ -37,10 +37,9 @@ if TYPE_CHECKING:
     from harness.trace.tsm import TsmStats
 
 _HOLD = "smoke"
-# They write the evidence and the record of the run, and are loaded while the machine boots.
+# They write the evidence of the run, and are loaded while the machine boots.
 _BEHIND_THE_LAST_CHECK = (
     "harness.machine.timeline",
-    "harness.report.keep",
     "harness.report.make",
     "harness.report.history",
 )
