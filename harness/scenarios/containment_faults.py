@@ -25,8 +25,8 @@ from harness.trace.record import Recorder
 
 _DEAD = b"tsmd: TSM domain dead"
 _TICKS_PER_MS = 10_000
-# What the second CPU does at the moment of the fault is the kernel's: where harts interrupt each
-# other without firmware (AIA), it may wait for the first one there, and not in the TSM.
+# What the second CPU does at the moment of the fault is the kernel's, which may keep it out of the
+# TSM until the watchdog has come. Seen once, on a machine with an AIA; why is not known.
 _TURNS = 3
 _LINE = re.compile(r"\(\S+:\d+\)")
 
